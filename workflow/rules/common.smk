@@ -1,0 +1,265 @@
+"""Configuration, names and the input functions that tie the rounds together."""
+
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+WORKFLOW = Path(workflow.current_basedir).parent
+sys.path.insert(0, str(WORKFLOW / "scripts"))
+
+from mesaflow.errors import InputError
+from mesaflow.manifest import read_manifest, split_into_batches
+from mesaflow.settings import check_inputs, check_references, load_schema, resolve_config
+
+# Libraries take all cores unless told otherwise; a job gets the threads of its rule.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
+
+def load_runs() -> dict[str, dict]:
+    """Return the resolved configuration of every run by its name; refuse a faulty one before any job."""
+    try:
+        resolved = resolve_config(config, load_schema(WORKFLOW / "schemas" / "config.schema.yaml"))
+        check_references(resolved)
+        if workflow.is_main_process:
+            check_inputs(resolved)
+    except InputError as error:
+        raise WorkflowError(*(f"config: {line}" for line in str(error).splitlines())) from None
+    except ImportError:
+        pass  # with --sdm conda the main process may lack OpenMM and mdtraj; prepare_system checks again
+    return {resolved["run"]: resolved}
+
+
+RUNS = load_runs()
+
+
+wildcard_constraints:
+    run="[A-Za-z0-9][A-Za-z0-9_.-]*",
+    stage="round-[0-9]+|production",
+    trajectories="seed|unbiased|round-[0-9]+|production",
+    unbiased="seed|unbiased",
+    round="[0-9]+",
+    replica="[0-9]+",
+    restart="[0-9]+",
+    batch="[0-9]+",
+    axes="[A-Za-z0-9_]+",
+
+
+def settings(section: str):
+    """Return a params function that looks a section of the run's configuration up."""
+
+    def section_of_run(wildcards):
+        return RUNS[wildcards.run][section]
+
+    return section_of_run
+
+
+def random_seed(wildcards) -> int:
+    return RUNS[wildcards.run]["random_seed"]
+
+
+def n_rounds(wildcards) -> int:
+    return RUNS[wildcards.run]["exploration"]["n_rounds"]
+
+
+def round_numbers(wildcards) -> list[int]:
+    return list(range(1, n_rounds(wildcards) + 1))
+
+
+def previous_stage(wildcards) -> str:
+    """Name the stage whose trajectories are the newest that this one learns from."""
+    if wildcards.stage == "production":
+        return f"round-{n_rounds(wildcards)}"
+    number = int(wildcards.stage.removeprefix("round-"))
+    return "seed" if number == 1 else f"round-{number - 1}"
+
+
+def windows_of(wildcards, stage: str) -> list[dict]:
+    """Return the rows of a stage's window manifest, once its checkpoint has run."""
+    return read_manifest(checkpoints.place_windows.get(run=wildcards.run, stage=stage).output.manifest)
+
+
+def stage_section(stage: str) -> str:
+    """Name the configuration section that a stage's simulations are set up by."""
+    sections = {"seed": "seeding", "unbiased": "baseline", "production": "production"}
+    return sections.get(stage, "exploration")
+
+
+def batches_of(wildcards, stage: str) -> dict[int, list[dict]]:
+    """Return the windows of each batch job of a stage."""
+    per_batch = RUNS[wildcards.run][stage_section(stage)]["windows_per_batch"]
+    return split_into_batches(windows_of(wildcards, stage), per_batch)
+
+
+def batch_files(wildcards, stage: str, name: str) -> list[str]:
+    """Return one file of every batch of a stage."""
+    return [f"results/{wildcards.run}/{stage}/batch-{batch}/{name}" for batch in batches_of(wildcards, stage)]
+
+
+def replica_trajectories(wildcards, stage: str) -> list[str]:
+    count = RUNS[wildcards.run][stage_section(stage)]["n_replicas"]
+    return [f"results/{wildcards.run}/{stage}/replica-{i}/trajectory.dcd" for i in range(count)]
+
+
+def trajectories_of(wildcards, stage: str) -> list[str]:
+    """Return the trajectories that a stage makes."""
+    if stage in ("seed", "unbiased"):
+        return replica_trajectories(wildcards, stage)
+    return batch_files(wildcards, stage, "trajectory.dcd")
+
+
+def structure_of_run(wildcards) -> str:
+    return RUNS[wildcards.run]["system"]["structure"]
+
+
+def config_of_run(wildcards) -> dict:
+    return RUNS[wildcards.run]
+
+
+def temperature(wildcards) -> float:
+    return RUNS[wildcards.run]["dynamics"]["temperature_K"]
+
+
+# Each settings function returns just the keys that its step depends on, so that changing another key reruns nothing.
+
+DATA_KEYS = ("atoms", "validation_fraction", "validation_block_frames")
+DRIVER_KEYS = ("n_rounds", "windows_per_batch", "convergence_growth", "convergence_rounds")
+SIMULATION_KEYS = ("length_ps", "save_interval_ps", "ramp_ps", "max_attempts")
+
+
+def keep(section: dict, keys: tuple[str, ...]) -> dict:
+    return {key: value for key, value in section.items() if key in keys}
+
+
+def drop(section: dict, *keys: str) -> dict:
+    return {key: value for key, value in section.items() if key not in keys}
+
+
+def seed_settings(wildcards) -> dict:
+    return keep(RUNS[wildcards.run]["seeding"], SIMULATION_KEYS)
+
+
+def baseline_settings(wildcards) -> dict:
+    return keep(RUNS[wildcards.run]["baseline"], SIMULATION_KEYS)
+
+
+def data_settings(wildcards) -> dict:
+    return keep(RUNS[wildcards.run]["training"], DATA_KEYS)
+
+
+def training_settings(wildcards) -> dict:
+    """Return how a stage's network is trained; production has its own number of CVs and layers."""
+    run = RUNS[wildcards.run]
+    training = drop(run["training"], *DATA_KEYS, "n_restarts")
+    if wildcards.stage == "production":
+        training |= keep(run["production"], ("n_cvs", "hidden_layers"))
+    return training
+
+
+def placement_settings(wildcards) -> dict:
+    section = RUNS[wildcards.run][stage_section(wildcards.stage)]
+    return drop(section, *DRIVER_KEYS, *SIMULATION_KEYS, "n_cvs", "hidden_layers")
+
+
+def window_settings(wildcards) -> dict:
+    return keep(RUNS[wildcards.run][stage_section(wildcards.stage)], SIMULATION_KEYS)
+
+
+def convergence_settings(wildcards) -> dict:
+    """Return when to stop, and the simulated time [ns] before the first round."""
+    run = RUNS[wildcards.run]
+    seed_ns = run["seeding"]["n_replicas"] * run["seeding"]["length_ps"] / 1000
+    return keep(run["exploration"], ("convergence_growth", "convergence_rounds")) | {"seed_ns": seed_ns}
+
+
+def training_data(wildcards) -> dict[str, list[str] | str]:
+    """Return the trajectories that are new to a stage, and the training set of the stage before."""
+    before = previous_stage(wildcards)
+    data = {"trajectories": trajectories_of(wildcards, before)}
+    if before != "seed":
+        data["previous"] = f"results/{wildcards.run}/{before}/training_set.npz"
+    return data
+
+
+def previous_encoder(wildcards) -> dict[str, str]:
+    """Return the encoder that is handed through where a round has nothing new to learn from."""
+    before = previous_stage(wildcards)
+    if before == "seed" or wildcards.stage == "production":
+        return {}
+    folder = f"results/{wildcards.run}/{before}"
+    return {"previous_encoder": f"{folder}/encoder.npz", "previous_training": f"{folder}/training.json"}
+
+
+def restarts_of(wildcards, name: str) -> list[str]:
+    count = RUNS[wildcards.run]["training"]["n_restarts"]
+    return [f"results/{wildcards.run}/{wildcards.stage}/restart-{i}/{name}" for i in range(count)]
+
+
+def restart_encoders(wildcards) -> list[str]:
+    return restarts_of(wildcards, "encoder.npz")
+
+
+def restart_trainings(wildcards) -> list[str]:
+    return restarts_of(wildcards, "training.json")
+
+
+def previous_assessment(wildcards) -> dict[str, str]:
+    """Return what the last round came to, which decides whether this one places windows."""
+    before = previous_stage(wildcards)
+    if before == "seed" or wildcards.stage == "production":
+        return {}
+    return {"assessment": f"results/{wildcards.run}/{before}/assessment.json"}
+
+
+def batch_windows(wildcards) -> list[dict]:
+    return batches_of(wildcards, wildcards.stage).get(int(wildcards.batch), [])
+
+
+def batch_in_words(wildcards) -> str:
+    numbers = [row["window"] for row in batch_windows(wildcards)]
+    return f"windows {min(numbers)} to {max(numbers)}" if numbers else "no windows"
+
+
+def start_trajectories(wildcards) -> list[str]:
+    """Return the trajectories that hold the start frames of a batch."""
+    return sorted({row["start_trajectory"] for row in batch_windows(wildcards)})
+
+
+def stage_trajectories(wildcards) -> list[str]:
+    return trajectories_of(wildcards, wildcards.trajectories)
+
+
+def production_samples(wildcards) -> list[str]:
+    return batch_files(wildcards, "production", "samples.parquet")
+
+
+def round_results(wildcards) -> dict[str, list[str] | str]:
+    """Return what a round made, with the observables of all frames up to it and the assessment before it."""
+    folder = f"results/{wildcards.run}"
+    number = int(wildcards.round)
+    stage = f"round-{number}"
+    stages = ["seed", *(f"round-{i}" for i in range(1, number + 1))]
+    results = {
+        "manifest": f"{folder}/{stage}/windows.tsv",
+        "training": f"{folder}/{stage}/training.json",
+        "statuses": batch_files(wildcards, stage, "status.json"),
+        "observables": [f"{folder}/{name}/observables.parquet" for name in stages],
+    }
+    if number > 1:
+        results["previous"] = f"{folder}/round-{number - 1}/assessment.json"
+    return results
+
+
+def round_files(wildcards, name: str) -> list[str]:
+    return [f"results/{wildcards.run}/round-{number}/{name}" for number in round_numbers(wildcards)]
+
+
+def round_assessments(wildcards) -> list[str]:
+    return round_files(wildcards, "assessment.json")
+
+
+def run_results(wildcards) -> list[str]:
+    """Return what the whole workflow makes of the configured run."""
+    return [f"results/{run}/rounds.csv" for run in RUNS]

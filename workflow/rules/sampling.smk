@@ -1,0 +1,126 @@
+checkpoint place_windows:
+    input:
+        unpack(previous_assessment),
+        training_set="results/{run}/{stage}/training_set.npz",
+        encoder="results/{run}/{stage}/encoder.npz",
+    output:
+        manifest="results/{run}/{stage}/windows.tsv",
+    params:
+        placement=placement_settings,
+        temperature=temperature,
+        random_seed=random_seed,
+    log:
+        "logs/{run}/{stage}/place_windows.log",
+    benchmark:
+        "benchmarks/{run}/{stage}/place_windows.tsv"
+    message:
+        "{wildcards.run}, {wildcards.stage}: placing windows"
+    priority: 10
+    resources:
+        runtime="20m",
+        mem_mb=4000,
+    conda:
+        "../../envs/simulation.yaml"
+    script:
+        "../scripts/place_windows.py"
+
+
+rule run_windows:
+    input:
+        manifest=ancient("results/{run}/{stage}/windows.tsv"),
+        starts=ancient(start_trajectories),
+        encoder="results/{run}/{stage}/encoder.npz",
+        topology="results/{run}/system/topology.pdb",
+        system="results/{run}/system/system.xml",
+        platform="results/{run}/system/platform.json",
+    output:
+        trajectory="results/{run}/{stage}/batch-{batch}/trajectory.dcd",
+        samples="results/{run}/{stage}/batch-{batch}/samples.parquet",
+        status="results/{run}/{stage}/batch-{batch}/status.json",
+    params:
+        windows=batch_windows,
+        in_words=batch_in_words,
+        simulation=window_settings,
+        dynamics=settings("dynamics"),
+    log:
+        "logs/{run}/{stage}/batch-{batch}/run_windows.log",
+    benchmark:
+        "benchmarks/{run}/{stage}/batch-{batch}/run_windows.tsv"
+    message:
+        "{wildcards.run}, {wildcards.stage}: restrained simulations of batch {wildcards.batch}, {params.in_words}"
+    priority: 10
+    resources:
+        runtime="4h",
+        mem_mb=2000,
+    conda:
+        "../../envs/simulation.yaml"
+    script:
+        "../scripts/run_windows.py"
+
+
+rule measure_observables:
+    input:
+        trajectories=stage_trajectories,
+        topology="results/{run}/system/topology.pdb",
+    output:
+        observables="results/{run}/{trajectories}/observables.parquet",
+    params:
+        observables=settings("observables"),
+    log:
+        "logs/{run}/{trajectories}/measure_observables.log",
+    benchmark:
+        "benchmarks/{run}/{trajectories}/measure_observables.tsv"
+    message:
+        "{wildcards.run}: measuring observables in the trajectories of {wildcards.trajectories}"
+    resources:
+        runtime="20m",
+        mem_mb=4000,
+    conda:
+        "../../envs/simulation.yaml"
+    script:
+        "../scripts/measure_observables.py"
+
+
+rule assess_round:
+    input:
+        unpack(round_results),
+    output:
+        assessment="results/{run}/round-{round}/assessment.json",
+    params:
+        convergence=convergence_settings,
+        coverage=settings("coverage"),
+        observables=settings("observables"),
+    log:
+        "logs/{run}/round-{round}/assess_round.log",
+    benchmark:
+        "benchmarks/{run}/round-{round}/assess_round.tsv"
+    message:
+        "{wildcards.run}: assessing round {wildcards.round}"
+    priority: 10
+    resources:
+        runtime="10m",
+        mem_mb=2000,
+    conda:
+        "../../envs/simulation.yaml"
+    script:
+        "../scripts/assess_round.py"
+
+
+rule summarise_rounds:
+    input:
+        assessments=round_assessments,
+    output:
+        rounds="results/{run}/rounds.csv",
+    log:
+        "logs/{run}/summarise_rounds.log",
+    benchmark:
+        "benchmarks/{run}/summarise_rounds.tsv"
+    message:
+        "{wildcards.run}: one table of all rounds"
+    resources:
+        runtime="5m",
+        mem_mb=1000,
+    conda:
+        "../../envs/simulation.yaml"
+    script:
+        "../scripts/summarise_rounds.py"

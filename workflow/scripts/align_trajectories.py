@@ -1,0 +1,30 @@
+"""Superpose new trajectories on the reference structure and add them to the training set."""
+
+from mesaflow.dataset import TrainingSet, extend_training_set
+from mesaflow.progress import log_to
+from mesaflow.randomness import derive_seed
+from mesaflow.systems import load_positions
+from mesaflow.trajectories import load_topology, load_trajectory, select_atoms
+
+
+def main(snakemake):
+    settings = snakemake.params.training
+    with log_to(snakemake.log[0]) as log:
+        topology = load_topology(snakemake.input.topology)
+        atoms = select_atoms(topology, settings["atoms"], "training.atoms")
+        reference = load_positions(snakemake.input.topology)[atoms]
+        previous = TrainingSet.load(snakemake.input.previous) if "previous" in snakemake.input.keys() else None
+        new = {path: load_trajectory(path, topology)[:, atoms] for path in snakemake.input.trajectories}
+        training_set = extend_training_set(
+            previous or TrainingSet.empty(atoms, reference),
+            new,
+            validation_fraction=settings["validation_fraction"],
+            block_frames=settings["validation_block_frames"],
+            random_seed=derive_seed(snakemake.params.random_seed, snakemake.wildcards.stage, "validation"),
+        )
+        training_set.save(snakemake.output.training_set)
+        log.info("%d frames, %d of them new", training_set.n_frames, training_set.n_new)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

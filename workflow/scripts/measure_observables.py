@@ -1,0 +1,26 @@
+"""Measure the configured observables in every frame of a stage."""
+
+import pandas as pd
+
+from mesaflow.observables import measure
+from mesaflow.progress import log_to
+from mesaflow.trajectories import load_topology, load_trajectory
+
+
+def main(snakemake):
+    with log_to(snakemake.log[0]):
+        topology = load_topology(snakemake.input.topology)
+        observables = snakemake.params.observables
+        tables = [pd.DataFrame(columns=["trajectory", "frame", *observables])]
+        for path in snakemake.input.trajectories:
+            table = measure(topology, load_trajectory(path, topology), observables)
+            table.insert(0, "trajectory", path)
+            table.insert(1, "frame", range(len(table)))
+            tables.append(table)
+        everything = pd.concat(tables, ignore_index=True) if len(tables) == 1 else pd.concat(tables[1:], ignore_index=True)
+        types = dict.fromkeys(observables, float) | {"trajectory": str, "frame": int}
+        everything.astype(types).to_parquet(snakemake.output.observables)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

@@ -1,0 +1,63 @@
+"""Optimal superposition L(x) of conformations on a reference structure.
+
+W. Kabsch, Acta Cryst. A 32, 922 (1976), doi:10.1107/S0567739476001873.
+"""
+
+import numpy as np
+
+from .errors import InputError
+
+_SMALLEST_SPREAD = 1e-3
+"""Reference structures whose second principal spread is below this [nm] are collinear: no unique superposition."""
+
+
+def center(frames: np.ndarray) -> np.ndarray:
+    """Remove the unweighted centroid from frames with ``shape=(..., n_atoms, 3)``."""
+    return frames - frames.mean(axis=-2, keepdims=True)
+
+
+def optimal_rotations(frames: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Find the proper rotations that superpose centred frames on a centred reference.
+
+    Args:
+        frames: The centred frames [nm] with ``shape=(n_frames, n_atoms, 3)``.
+        reference: The centred reference [nm] with ``shape=(n_atoms, 3)``.
+
+    Returns:
+        The matrices Q with ``shape=(n_frames, 3, 3)`` that minimise ``|frames @ Q - reference|²``.
+    """
+    u, _, vt = np.linalg.svd(np.einsum("fai,aj->fij", frames, reference))
+    signs = np.ones((len(frames), 1, 3))
+    signs[:, 0, 2] = np.linalg.det(u) * np.linalg.det(vt)
+    return (u * signs) @ vt
+
+
+def superpose(frames: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Superpose every frame on a reference structure, all frames at once.
+
+    Args:
+        frames: The frames [nm] with ``shape=(n_frames, n_atoms, 3)``.
+        reference: The reference [nm] with ``shape=(n_atoms, 3)``.
+
+    Returns:
+        The superposed frames L(x) [nm], centred at the origin, with the shape of ``frames``.
+    """
+    centered = center(np.asarray(frames, dtype=float))
+    return centered @ optimal_rotations(centered, center(np.asarray(reference, dtype=float)))
+
+
+def check_reference(reference: np.ndarray, name: str) -> None:
+    """Refuse a structure on which nothing can be superposed uniquely.
+
+    Args:
+        reference: The reference [nm] with ``shape=(n_atoms, 3)``.
+        name: What to call it in the error.
+
+    Raises:
+        InputError: If it has fewer than three atoms, or all its atoms lie on one line.
+    """
+    if len(reference) < 3:
+        raise InputError(f"{name} has {len(reference)} atoms; superposition needs at least 3: select more atoms.")
+    spreads = np.linalg.svd(center(np.asarray(reference, dtype=float)), compute_uv=False)
+    if spreads[1] < _SMALLEST_SPREAD:
+        raise InputError(f"{name} has all its atoms on one line; superposition needs 3 that are not: select others.")

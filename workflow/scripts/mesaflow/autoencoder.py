@@ -1,0 +1,114 @@
+"""The autoencoder network (torch): an encoder to collective variables, and a decoder to aligned coordinates."""
+
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import nn
+
+from .encoder import Encoder, n_output_nodes
+
+_ACTIVATIONS = {"tanh": nn.Tanh, "silu": nn.SiLU}
+
+
+def _fully_connected(sizes: list[int], activation: str) -> nn.Sequential:
+    """Stack linear layers with an activation after each but the last."""
+    layers: list[nn.Module] = []
+    for n_in, n_out in pairwise(sizes):
+        linear = nn.Linear(n_in, n_out)
+        nn.init.xavier_uniform_(linear.weight)
+        nn.init.zeros_(linear.bias)
+        layers += [linear, _ACTIVATIONS[activation]()]
+    return nn.Sequential(*layers[:-1])
+
+
+class CVLayer(nn.Module):
+    """Turn the last nodes of an encoder into what the decoder reads: one node a CV, or a unit-norm pair if circular."""
+
+    def __init__(self, cv_kinds: tuple[str, ...]):
+        super().__init__()
+        self.cv_kinds = cv_kinds
+
+    def forward(self, nodes: torch.Tensor) -> torch.Tensor:
+        columns, node = [], 0
+        for kind in self.cv_kinds:
+            width = n_output_nodes((kind,))
+            column = nodes[:, node : node + width]
+            if kind == "circular":
+                column = nn.functional.normalize(column, dim=1)
+            elif kind == "tanh":
+                column = torch.tanh(column)
+            columns.append(column)
+            node += width
+        return torch.cat(columns, dim=1)
+
+
+class Autoencoder(nn.Module):
+    """A network that returns a conformation superposed on each of its references.
+
+    All layers but the last are shared by the references; the last has one block of outputs for each (W. Chen,
+    A. R. Tan & A. L. Ferguson, J. Chem. Phys. 149, 072312 (2018), doi:10.1063/1.5023804).
+    """
+
+    def __init__(
+        self, n_atoms: int, hidden_layers: list[int], cv_kinds: tuple[str, ...], activation: str, n_references: int
+    ):
+        super().__init__()
+        n_nodes = n_output_nodes(cv_kinds)
+        self.activation = activation
+        self.encoder = _fully_connected([3 * n_atoms, *hidden_layers, n_nodes], activation)
+        self.cv_layer = CVLayer(cv_kinds)
+        self.decoder = _fully_connected([n_nodes, *reversed(hidden_layers), 3 * n_atoms * n_references], activation)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Map scaled coordinates with ``shape=(n_frames, 3 n_atoms)`` to ``shape=(n_frames, 3 n_atoms n_references)``."""
+        return self.decoder(self.cv_layer(self.encoder(inputs)))
+
+
+def export_encoder(
+    network: Autoencoder, inputs: torch.Tensor, atoms: np.ndarray, scale: float, references: np.ndarray, superposes: bool
+) -> Encoder:
+    """Turn the trained encoder into plain arrays, with its linear CVs whitened.
+
+    A linear CV is only defined up to an affine map, which the decoder undoes; whitened on the training set (principal
+    axes, unit variance, the largest first) one unit means the same along every CV.
+
+    Args:
+        network: The trained network.
+        inputs: The training set as the network takes it, with ``shape=(n_frames, 3 n_atoms)``.
+        atoms: The atoms' indices in the topology.
+        scale: The length [nm] by which coordinates were divided.
+        references: The references [nm] with ``shape=(n_references, n_atoms, 3)``.
+        superposes: Whether inputs are superposed on the first reference.
+    """
+    linear_layers = [layer for layer in network.encoder if isinstance(layer, nn.Linear)]
+    weights = [layer.weight.detach().cpu().double().numpy() for layer in linear_layers]
+    biases = [layer.bias.detach().cpu().double().numpy() for layer in linear_layers]
+    cv_kinds = network.cv_layer.cv_kinds
+    if set(cv_kinds) == {"linear"}:
+        with torch.no_grad():
+            nodes = network.encoder(inputs).cpu().double().numpy()
+        mean, whitening = _whitening(nodes)
+        weights[-1] = whitening @ weights[-1]
+        biases[-1] = whitening @ (biases[-1] - mean)
+    return Encoder(
+        atoms=np.asarray(atoms),
+        scale=scale,
+        references=np.asarray(references, dtype=float),
+        superposes=superposes,
+        weights=tuple(weights),
+        biases=tuple(biases),
+        activation=network.activation,
+        cv_kinds=cv_kinds,
+    )
+
+
+def _whitening(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean of values and the matrix that maps deviations from it to uncorrelated unit variances."""
+    mean = values.mean(axis=0)
+    variances, axes = np.linalg.eigh(np.cov(values - mean, rowvar=False).reshape(values.shape[1], -1))
+    order = np.argsort(variances)[::-1]
+    floor = np.finfo(float).eps * variances[order[0]]
+    axes = axes[:, order]
+    axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), range(len(order))] < 0, -1.0, 1.0)
+    return mean, axes.T / np.sqrt(np.maximum(variances[order], floor))[:, None]

@@ -1,0 +1,135 @@
+"""The trained encoder: an explicit, differentiable collective variable, stored as plain arrays."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from . import kernel
+from .errors import InputError
+from .files import read_arrays, write_arrays
+
+CV_KINDS = {"linear": kernel.LINEAR, "tanh": kernel.TANH, "circular": kernel.CIRCULAR}
+ACTIVATIONS = {"tanh": kernel.TANH_ACTIVATION, "silu": kernel.SILU_ACTIVATION}
+
+
+def n_output_nodes(cv_kinds: tuple[str, ...]) -> int:
+    """Count the nodes of a CV layer: a circular CV is the angle of a pair of nodes."""
+    return sum(2 if kind == "circular" else 1 for kind in cv_kinds)
+
+
+def cv_periods(cv_kinds: tuple[str, ...]) -> np.ndarray:
+    """Return the period of each CV with ``shape=(n_cvs,)``; infinity for a CV that does not repeat."""
+    return np.array([2 * np.pi if kind == "circular" else np.inf for kind in cv_kinds])
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A fully connected network from the coordinates of some atoms to collective variables.
+
+    Attributes:
+        atoms: The indices in the topology of the atoms it sees, with ``shape=(n_atoms,)``.
+        scale: The length [nm] by which coordinates are divided.
+        references: The structures [nm], centred, on which its training targets were superposed, with
+            ``shape=(n_references, n_atoms, 3)``. The first is also the one that inputs are superposed on.
+        superposes: Whether inputs are superposed on the first reference; otherwise they are only centred.
+        weights: One matrix a layer with ``shape=(n_out, n_in)``.
+        biases: One vector a layer with ``shape=(n_out,)``.
+        activation: The activation of the hidden layers, a key of ``ACTIVATIONS``.
+        cv_kinds: The kind of each collective variable, keys of ``CV_KINDS``.
+    """
+
+    atoms: np.ndarray
+    scale: float
+    references: np.ndarray
+    superposes: bool
+    weights: tuple[np.ndarray, ...]
+    biases: tuple[np.ndarray, ...]
+    activation: str
+    cv_kinds: tuple[str, ...]
+
+    @property
+    def n_cvs(self) -> int:
+        return len(self.cv_kinds)
+
+    @property
+    def periods(self) -> np.ndarray:
+        """The period of each CV with ``shape=(n_cvs,)``; infinity for a CV that does not repeat."""
+        return cv_periods(self.cv_kinds)
+
+    @cached_property
+    def kernel_arguments(self) -> dict[str, tuple]:
+        """The network as the kernel takes it: flat arrays, once in forward and once in backward order."""
+        sizes = np.array([self.weights[0].shape[1], *(len(bias) for bias in self.biases)])
+        forward = np.concatenate([np.ascontiguousarray(weight.T).ravel() for weight in self.weights])
+        backward = np.concatenate([np.ascontiguousarray(weight).ravel() for weight in self.weights])
+        before = (np.ascontiguousarray(self.references[0], dtype=float), self.superposes, float(self.scale), sizes)
+        after = (
+            np.concatenate(self.biases),
+            ACTIVATIONS[self.activation],
+            np.array([CV_KINDS[kind] for kind in self.cv_kinds]),
+        )
+        return {"evaluate": (*before, forward, *after), "restrain": (*before, forward, backward, *after)}
+
+    def evaluate(self, frames: np.ndarray) -> np.ndarray:
+        """Evaluate the collective variables.
+
+        Args:
+            frames: The coordinates [nm] of the encoder's atoms with ``shape=(n_frames, n_atoms, 3)``.
+
+        Returns:
+            The collective variables with ``shape=(n_frames, n_cvs)``.
+        """
+        frames = np.ascontiguousarray(frames, dtype=float)
+        return kernel.evaluate_frames(frames, *self.kernel_arguments["evaluate"])
+
+    def displacement(self, cvs: np.ndarray, center: np.ndarray) -> np.ndarray:
+        """Return ``cvs - center`` by the minimum image where a CV is circular, broadcast over leading axes."""
+        return minimum_image(np.asarray(cvs) - center, self.periods)
+
+    def save(self, path: Path) -> None:
+        """Write the encoder to an ``.npz`` file of plain arrays."""
+        layers = {f"weight_{i}": weight for i, weight in enumerate(self.weights)}
+        layers |= {f"bias_{i}": bias for i, bias in enumerate(self.biases)}
+        write_arrays(
+            path,
+            atoms=self.atoms,
+            scale=np.array(self.scale),
+            references=self.references,
+            superposes=np.array(self.superposes),
+            activation=np.array(self.activation),
+            cv_kinds=np.array(self.cv_kinds),
+            layers=np.array([self.weights[0].shape[1], *(len(bias) for bias in self.biases)]),
+            **layers,
+        )
+
+    @staticmethod
+    def load(path: Path) -> "Encoder":
+        """Read an encoder that ``save`` has written.
+
+        Raises:
+            InputError: If the file is not an encoder.
+        """
+        try:
+            arrays = read_arrays(path)
+            n_layers = len(arrays["layers"]) - 1
+            return Encoder(
+                atoms=arrays["atoms"],
+                scale=float(arrays["scale"]),
+                references=arrays["references"],
+                superposes=bool(arrays["superposes"]),
+                weights=tuple(arrays[f"weight_{i}"] for i in range(n_layers)),
+                biases=tuple(arrays[f"bias_{i}"] for i in range(n_layers)),
+                activation=str(arrays["activation"]),
+                cv_kinds=tuple(str(kind) for kind in arrays["cv_kinds"]),
+            )
+        except (KeyError, ValueError, EOFError) as error:
+            raise InputError(f"{path} is not an encoder of mesaflow ({error}); remove it and run again.") from error
+
+
+def minimum_image(differences: np.ndarray, periods: np.ndarray) -> np.ndarray:
+    """Fold differences with ``shape=(..., n_cvs)`` into half a period to either side of zero."""
+    periodic = np.isfinite(periods)
+    period = np.where(periodic, periods, 1.0)
+    return differences - np.where(periodic, period * np.round(differences / period), 0.0)

@@ -1,0 +1,121 @@
+"""Running batches of windows, surviving those that fail, and judging rounds."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import openmm
+import pandas as pd
+
+from .bias import HarmonicRestraint
+from .encoder import Encoder
+from .manifest import center_columns
+from .randomness import derive_seed
+from .restart import Restart
+from .simulation import Dynamics, Schedule, SimulationFailure, simulate, simulation_fingerprint
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Batch:
+    """What the windows of a batch saw, one frame after another.
+
+    Attributes:
+        positions: The positions [nm] with ``shape=(n_frames, n_atoms, 3)``.
+        samples: One row a frame: window, time_ps, cv_1 …, bias_kJ_per_mol.
+        statuses: One dictionary a window.
+        restarts: The restart files, complete, of every attempt.
+    """
+
+    positions: np.ndarray
+    samples: pd.DataFrame
+    statuses: list[dict]
+    restarts: list[Restart] = field(default_factory=list)
+
+    def remove_restart_files(self) -> None:
+        """Remove the restart files, once the results are written."""
+        for restart in self.restarts:
+            restart.remove()
+
+
+def run_batch(
+    system: openmm.System,
+    encoder: Encoder,
+    rows: list[dict],
+    starts: list[np.ndarray],
+    dynamics: Dynamics,
+    schedule: Schedule,
+    max_attempts: int,
+    restart_folder: Callable[[int, str], Path],
+    on_steps: Callable[[int], None] = lambda n_steps: None,
+) -> Batch:
+    """Run windows one after another.
+
+    A window whose simulation fails is tried again with half the force constant, which is half the energy budget, and
+    another random seed; if every attempt fails the batch goes on without it.
+
+    Args:
+        system: The unbiased system.
+        encoder: The collective variables.
+        rows: Rows of the window manifest.
+        starts: For each row its start [nm] with ``shape=(n_atoms, 3)``.
+        dynamics: How to integrate.
+        schedule: How long, and what to keep.
+        max_attempts: Attempts at a window.
+        restart_folder: Gives the folder of the restart files for a window and a fingerprint.
+        on_steps: Called with the number of steps done since its last call.
+    """
+    parts, statuses, restarts = [], [], []
+    for row, start in zip(rows, starts, strict=True):
+        window = row["window"]
+        center = np.array([row[column] for column in center_columns(encoder.n_cvs)])
+        status = {"window": window, "outcome": "failed", "force_constant": None, "random_seed": None, "failures": []}
+        for attempt in range(max_attempts):
+            force_constant = row["force_constant"] / 2**attempt
+            seed = row["random_seed"] if attempt == 0 else derive_seed(row["random_seed"], "attempt", attempt)
+            restraint = HarmonicRestraint(encoder, center, force_constant)
+            key = simulation_fingerprint(system, start, dynamics, schedule, seed, restraint)
+            restarts.append(Restart(restart_folder(window, key)))
+            try:
+                result = simulate(system, start, dynamics, schedule, seed, restarts[-1], restraint, on_steps)
+            except SimulationFailure as failure:
+                logger.warning("window %d, attempt %d: %s", window, attempt + 1, failure)
+                status["failures"].append({"force_constant": force_constant, "random_seed": seed, "error": str(failure)})
+                continue
+            status |= {"outcome": "finished", "force_constant": force_constant, "random_seed": seed}
+            parts.append((result["positions"], _tabulate(window, result, dynamics, schedule)))
+            break
+        statuses.append(status | {"n_attempts": attempt + 1, "length_ps": schedule.n_steps * dynamics.timestep})
+    n_atoms = system.getNumParticles()
+    no_samples = _tabulate(0, {"cvs": np.empty((0, encoder.n_cvs)), "bias": np.empty(0)}, dynamics, schedule)
+    return Batch(
+        positions=np.concatenate([np.empty((0, n_atoms, 3), np.float32), *(positions for positions, _ in parts)]),
+        samples=pd.concat([table for _, table in parts], ignore_index=True) if parts else no_samples,
+        statuses=statuses,
+        restarts=restarts,
+    )
+
+
+def _tabulate(window: int, result: dict[str, np.ndarray], dynamics: Dynamics, schedule: Schedule) -> pd.DataFrame:
+    n_frames = len(result["cvs"])
+    times = np.arange(1, n_frames + 1) * schedule.steps_per_frame * dynamics.timestep
+    cvs = {f"cv_{k + 1}": result["cvs"][:, k] for k in range(result["cvs"].shape[1])}
+    window_column = np.full(n_frames, window, dtype=np.int32)
+    return pd.DataFrame({"window": window_column, "time_ps": times, **cvs, "bias_kJ_per_mol": result["bias"]})
+
+
+def has_converged(n_bins: list[dict[str, int]], growth: float, n_rounds: int) -> bool:
+    """Tell whether the last rounds added little.
+
+    Args:
+        n_bins: The number of bins visited in each map, after seeding and after each round.
+        growth: A round adds little when it adds less than this fraction of the bins visited before it, in every map.
+        n_rounds: How many rounds in a row must add little.
+    """
+    if len(n_bins) <= n_rounds or not n_bins[-1]:
+        return False
+    pairs = zip(n_bins[-n_rounds - 1 : -1], n_bins[-n_rounds:], strict=True)
+    return all(after[name] < before[name] * (1 + growth) for before, after in pairs for name in after)

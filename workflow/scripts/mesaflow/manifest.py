@@ -1,0 +1,63 @@
+"""The window manifest: one row a window, a file that other people's scripts read."""
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .files import write_atomically
+
+if TYPE_CHECKING:  # the Snakefile reads manifests and should not wait for scipy
+    from .windows import Window
+
+_WHOLE_NUMBERS = {"window", "start_frame", "random_seed"}
+_TEXTS = {"start_trajectory"}
+
+
+def center_columns(n_cvs: int) -> list[str]:
+    """Return the names of a manifest's columns for the centre."""
+    return [f"center_{k + 1}" for k in range(n_cvs)]
+
+
+def write_manifest(
+    path: Path, windows: "list[Window]", n_cvs: int, starts: list[tuple[str, int]], random_seeds: list[int]
+) -> None:
+    """Write a manifest; without windows it has a header only.
+
+    Args:
+        path: The file.
+        windows: The windows.
+        n_cvs: The number of collective variables.
+        starts: For each window the trajectory file and the frame in it that it starts from.
+        random_seeds: For each window its random seed.
+    """
+    header = ["window", *center_columns(n_cvs), "force_constant", "start_trajectory", "start_frame", "random_seed"]
+
+    def write(temporary: Path) -> None:
+        with open(temporary, "w", newline="") as file:
+            writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+            writer.writerow(header)
+            for i, (window, start, seed) in enumerate(zip(windows, starts, random_seeds, strict=True)):
+                center = [repr(float(value)) for value in window.center]
+                writer.writerow([i, *center, repr(window.force_constant), *start, seed])
+
+    write_atomically(path, write)
+
+
+def read_manifest(path: Path) -> list[dict[str, int | float | str]]:
+    """Read a manifest as plain rows, which Snakemake can compare as params."""
+    with open(path, newline="") as file:
+        return [{key: _parse(key, text) for key, text in row.items()} for row in csv.DictReader(file, delimiter="\t")]
+
+
+def split_into_batches(rows: list[dict], windows_per_batch: int) -> dict[int, list[dict]]:
+    """Group rows into batches by their window number."""
+    batches: dict[int, list[dict]] = {}
+    for row in rows:
+        batches.setdefault(row["window"] // windows_per_batch, []).append(row)
+    return batches
+
+
+def _parse(key: str, text: str) -> int | float | str:
+    if key in _TEXTS:
+        return text
+    return int(text) if key in _WHOLE_NUMBERS else float(text)

@@ -1,0 +1,102 @@
+"""Observables that a person can read: dihedral angles, for coverage, states and free-energy surfaces."""
+
+import mdtraj
+import numpy as np
+import pandas as pd
+
+from .errors import InputError
+from .trajectories import select_atoms
+
+
+def resolve_dihedral(topology: mdtraj.Topology, name: str, selections: list[str]) -> list[int]:
+    """Find the four atoms of a dihedral.
+
+    Args:
+        topology: The topology.
+        name: The observable's name, for the error.
+        selections: Four selections of one atom each.
+
+    Raises:
+        InputError: If a selection does not match exactly one atom, or the four are not all different.
+    """
+    atoms = []
+    for i, selection in enumerate(selections):
+        key = f"observables.{name}.dihedral[{i}]"
+        matched = select_atoms(topology, selection, key)
+        if len(matched) != 1:
+            raise InputError(f"{key} is {selection!r}, which matches {len(matched)} atoms; select exactly one.")
+        atoms.append(int(matched[0]))
+    if len(set(atoms)) != 4:
+        raise InputError(f"observables.{name}.dihedral names an atom twice ({atoms}); give four different atoms.")
+    return atoms
+
+
+def measure(topology: mdtraj.Topology, positions: np.ndarray, observables: dict[str, dict]) -> pd.DataFrame:
+    """Measure observables.
+
+    Args:
+        topology: The topology.
+        positions: The positions [nm] with ``shape=(n_frames, n_atoms, 3)``.
+        observables: The ``observables`` section of a configuration.
+
+    Returns:
+        One column an observable: dihedral angles [rad] from −π to π.
+    """
+    quadruples = [resolve_dihedral(topology, name, item["dihedral"]) for name, item in observables.items()]
+    trajectory = mdtraj.Trajectory(positions, topology)
+    angles = mdtraj.compute_dihedrals(trajectory, quadruples, periodic=False)
+    return pd.DataFrame(angles.astype(float), columns=list(observables))
+
+
+def n_bins(observable: dict) -> int:
+    """Return the number of bins around the circle of a dihedral observable."""
+    return round(360 / observable["bin_width_deg"])
+
+
+def bin_edges(observable: dict) -> np.ndarray:
+    """Return the edges [rad] of a dihedral observable's bins, from −π to π."""
+    return np.linspace(-np.pi, np.pi, n_bins(observable) + 1)
+
+
+def bin_indices(values: np.ndarray, observable: dict) -> np.ndarray:
+    """Return the bin of each value [rad]."""
+    count = n_bins(observable)
+    return np.floor((values + np.pi) / (2 * np.pi) * count).astype(int) % count
+
+
+def visited_bins(table: pd.DataFrame, names: list[str], observables: dict[str, dict]) -> np.ndarray:
+    """Return which bins of a map of observables have been visited.
+
+    Args:
+        table: The measured observables.
+        names: The axes of the map.
+        observables: The ``observables`` section of a configuration.
+
+    Returns:
+        Booleans with one axis an observable.
+    """
+    visited = np.zeros([n_bins(observables[name]) for name in names], dtype=bool)
+    visited[tuple(bin_indices(table[name].to_numpy(), observables[name]) for name in names)] = True
+    return visited
+
+
+def in_state(table: pd.DataFrame, ranges: dict[str, list[float]]) -> np.ndarray:
+    """Tell which frames lie in a state.
+
+    Args:
+        table: The measured observables [rad].
+        ranges: For each observable [from, to) in degrees; a range with from > to runs through ±180°.
+    """
+    inside = np.ones(len(table), dtype=bool)
+    for name, (start, stop) in ranges.items():
+        degrees = np.degrees(table[name].to_numpy())
+        if start <= stop:
+            inside &= (degrees >= start) & (degrees < stop)
+        else:
+            inside &= (degrees >= start) | (degrees < stop)
+    return inside
+
+
+def describe_state(ranges: dict[str, list[float]]) -> str:
+    """Return the definition of a state in words."""
+    return " and ".join(f"{name} from {start:g} to {stop:g} deg" for name, (start, stop) in ranges.items())

@@ -1,0 +1,209 @@
+"""The configuration: defaults, validation against the schema, and checks that need the files it names."""
+
+import copy
+import difflib
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from .errors import InputError
+
+
+def load_schema(path: Path) -> dict:
+    """Read the JSON Schema of the configuration from YAML."""
+    return yaml.safe_load(Path(path).read_text())
+
+
+def resolve_config(config: dict, schema: dict) -> dict:
+    """Fill in defaults and validate.
+
+    Args:
+        config: The configuration as the user gave it; it is not changed.
+        schema: The schema.
+
+    Returns:
+        The configuration with every key.
+
+    Raises:
+        InputError: If it does not fit the schema, with one line for each fault.
+    """
+    resolved = _with_defaults(copy.deepcopy(config), schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    faults = [line for error in validator.iter_errors(resolved) for line in _describe(error)]
+    if faults:
+        raise InputError("\n".join(sorted(faults)))
+    return resolved
+
+
+def _with_defaults(value: Any, schema: dict) -> Any:
+    """Fill defaults into mappings, recursively; anything of another type is left for the validator."""
+    if not isinstance(value, dict):
+        return value
+    for key, subschema in schema.get("properties", {}).items():
+        if key not in value and "default" in subschema:
+            value[key] = copy.deepcopy(subschema["default"])
+        elif key not in value and subschema.get("type") == "object" and not subschema.get("x-optional"):
+            value[key] = {}
+        if key in value:
+            value[key] = _with_defaults(value[key], subschema)
+    others = schema.get("additionalProperties")
+    if isinstance(others, dict):
+        for key in value.keys() - schema.get("properties", {}).keys():
+            value[key] = _with_defaults(value[key], others)
+    return value
+
+
+def _describe(error: jsonschema.ValidationError) -> list[str]:
+    """Say in one line each what is wrong, with the key, its value, what is allowed and the remedy."""
+    key = ".".join(str(part) for part in error.absolute_path)
+    prefix = f"{key}." if key else ""
+    value, rule = error.instance, error.validator_value
+    match error.validator:
+        case "additionalProperties":
+            known = error.schema.get("properties", {})
+            return [_describe_unknown(prefix, name, list(known)) for name in sorted(value.keys() - known.keys())]
+        case "required":
+            missing = [name for name in rule if name not in value]
+            return [f"{prefix}{name} is missing; give it a value." for name in missing]
+        case "type":
+            return [f"{key} is {_show(value)}; give {_describe_type(rule)}."]
+        case "enum":
+            return [f"{key} is {_show(value)}; choose one of {', '.join(map(_show, rule))}."]
+        case "minimum":
+            return [f"{key} is {_show(value)}; give at least {rule}."]
+        case "exclusiveMinimum":
+            return [f"{key} is {_show(value)}; give more than {rule}."]
+        case "maximum":
+            return [f"{key} is {_show(value)}; give at most {rule}."]
+        case "exclusiveMaximum":
+            return [f"{key} is {_show(value)}; give less than {rule}."]
+        case "minItems" | "maxItems":
+            words = "at least" if error.validator == "minItems" else "at most"
+            return [f"{key} is {_show(value)} with {len(value)} items; give {words} {rule}."]
+        case "pattern":
+            allowed = error.schema.get("x-allowed", f"text that matches {rule}")
+            return [f"{key} is {_show(value)}; give {allowed}."]
+        case _:
+            return [f"{key} is {_show(value)}: {error.message}."]
+
+
+def _describe_unknown(prefix: str, name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(str(name), known, n=1)
+    remedy = f"did you mean {prefix}{close[0]}?" if close else f"known keys: {', '.join(known)}."
+    return f"{prefix}{name} is not a known key; {remedy}"
+
+
+def _describe_type(types: str | list[str]) -> str:
+    words = {"object": "keys with values", "array": "a list", "string": "text (quote it if YAML reads it as a number)"}
+    words |= {"integer": "a whole number", "number": "a number", "boolean": "true or false", "null": "null"}
+    return " or ".join(words[name] for name in ([types] if isinstance(types, str) else types))
+
+
+def _show(value: Any) -> str:
+    return repr(value) if isinstance(value, str) else json.dumps(value)
+
+
+def check_references(config: dict) -> None:
+    """Check what a schema cannot: names in the configuration that must be defined elsewhere in it, and lengths of time.
+
+    Raises:
+        InputError: If a name is not defined, or a length of time is shorter than what it must hold.
+    """
+    observables = config["observables"]
+    used = [("coverage", config["coverage"])]
+    used += [("free_energy.surfaces", dict(enumerate(config["free_energy"]["surfaces"])))]
+    used += [("free_energy.states", config["free_energy"]["states"])]
+    for key, groups in used:
+        for group, names in groups.items():
+            for name in names:
+                if name not in observables:
+                    raise InputError(
+                        f"{key}.{group} names {name!r}, which is no observable; "
+                        f"define it under observables or choose of {', '.join(observables)}."
+                    )
+    states = config["free_energy"]["states"]
+    if states and config["free_energy"]["reference_state"] not in states:
+        raise InputError(
+            f"free_energy.reference_state is {config['free_energy']['reference_state']!r}, which is no state; "
+            f"choose of {', '.join(states)}."
+        )
+    for name, observable in observables.items():
+        count = 360 / observable["bin_width_deg"]
+        if not math.isclose(count, round(count)):
+            raise InputError(
+                f"observables.{name}.bin_width_deg is {observable['bin_width_deg']}; give a divisor of 360."
+            )
+    for stage in ("seeding", "exploration", "production"):
+        length, interval = config[stage]["length_ps"], config[stage]["save_interval_ps"]
+        if length < interval:
+            raise InputError(
+                f"{stage}.length_ps is {length:g}, shorter than {stage}.save_interval_ps {interval:g}; lengthen it."
+            )
+        steps = interval * 1000 / config["dynamics"]["timestep_fs"]
+        if not math.isclose(steps, round(steps), abs_tol=1e-6):
+            raise InputError(
+                f"{stage}.save_interval_ps is {interval:g}, no whole number of steps of "
+                f"dynamics.timestep_fs {config['dynamics']['timestep_fs']:g}; change one of them."
+            )
+    for stage in ("exploration", "production"):
+        if config[stage]["ramp_ps"] >= config[stage]["length_ps"]:
+            raise InputError(
+                f"{stage}.ramp_ps is {config[stage]['ramp_ps']:g}, not shorter than {stage}.length_ps "
+                f"{config[stage]['length_ps']:g}; shorten the ramp."
+            )
+
+
+def check_inputs(config: dict) -> None:
+    """Check the files and selections that the configuration names, before any job.
+
+    Raises:
+        InputError: If a file is missing or unreadable, or a selection does not fit the structure.
+    """
+    from .alignment import check_reference
+    from .observables import resolve_dihedral
+    from .systems import build_system, find_force_field_file, load_positions, load_structure
+    from .trajectories import load_topology, select_atoms
+
+    system = config["system"]
+    structure = load_structure(system["structure"])
+    for name in system["force_field"]:
+        find_force_field_file(name)
+    build_system(structure, system["force_field"], system["solvent"], system["constraints"])
+    topology = load_topology(system["structure"])
+    atoms = select_atoms(topology, config["training"]["atoms"], "training.atoms")
+    check_reference(load_positions(system["structure"])[atoms], "training.atoms")
+    for name, observable in config["observables"].items():
+        resolve_dihedral(topology, name, observable["dihedral"])
+    published = config["figures"]["published"]
+    if published is not None and not Path(published).is_file():
+        raise InputError(f"figures.published is {published!r}, and there is no such file; give a CSV file or null.")
+
+
+def describe_keys(schema: dict, prefix: str = "") -> list[tuple[str, str, str, str]]:
+    """List every key of a schema with its unit, its default and its meaning with bounds, for the documentation."""
+    rows = []
+    for name, subschema in schema.get("properties", {}).items():
+        key = f"{prefix}{name}"
+        if "properties" in subschema:
+            rows.append((key, "", "", subschema["description"]))
+            rows += describe_keys(subschema, f"{key}.")
+        else:
+            default = json.dumps(subschema["default"]) if "default" in subschema else "(required)"
+            rows.append((key, subschema.get("x-unit", ""), default, _describe_rule(subschema)))
+            items = subschema.get("additionalProperties")
+            if isinstance(items, dict) and "properties" in items:
+                rows += describe_keys(items, f"{key}.<name>.")
+    return rows
+
+
+def _describe_rule(subschema: dict) -> str:
+    words = {"minimum": "at least", "exclusiveMinimum": "more than", "maximum": "at most", "exclusiveMaximum": "less than"}
+    bounds = [f"{word} {subschema[rule]}" for rule, word in words.items() if rule in subschema]
+    choices = subschema.get("enum") or subschema.get("items", {}).get("enum")
+    if choices:
+        bounds.append("one of " + ", ".join(f"`{choice}`" for choice in choices))
+    return subschema["description"] + (f" ({', '.join(bounds)})" if bounds else "")

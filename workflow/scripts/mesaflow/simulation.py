@@ -1,0 +1,277 @@
+"""Molecular dynamics in blocks: it checks every block, and goes on after a crash where it was."""
+
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import openmm
+from openmm import unit
+
+from .bias import HarmonicRestraint, add_restraint
+from .errors import InputError
+from .restart import Restart, fingerprint
+from .units import FEMTOSECONDS_PER_PICOSECOND
+
+_TIMING_SECONDS = 0.15  # of steps on each platform, enough to tell platforms apart by tens of per cent
+_FIRST_TIMING_STEPS = 20
+_RAMP_STEPS = 50  # between two raises of the force constant while it is ramped up
+_CONSTRAINT_TOLERANCE = 1e-6
+
+
+class SimulationFailure(RuntimeError):
+    """A simulation whose coordinates or energies are no longer finite."""
+
+
+@dataclass(frozen=True)
+class Dynamics:
+    """How to integrate the equations of motion: Langevin dynamics in the LFMiddle discretisation.
+
+    Z. Zhang et al., J. Phys. Chem. A 123, 6056 (2019), doi:10.1021/acs.jpca.9b02771.
+
+    Attributes:
+        temperature: The temperature [K].
+        friction: The friction [1/ps].
+        timestep: The time step [ps].
+        platform: The name of an OpenMM platform.
+        threads: The threads of the CPU platform.
+    """
+
+    temperature: float
+    friction: float
+    timestep: float
+    platform: str
+    threads: int = 1
+
+    @staticmethod
+    def from_config(dynamics: dict, platform: str, threads: int = 1) -> "Dynamics":
+        """Read the ``dynamics`` section of a configuration."""
+        return Dynamics(
+            temperature=dynamics["temperature_K"],
+            friction=dynamics["friction_per_ps"],
+            timestep=dynamics["timestep_fs"] / FEMTOSECONDS_PER_PICOSECOND,
+            platform=platform,
+            threads=threads,
+        )
+
+    @property
+    def physics(self) -> dict[str, float | str]:
+        """What determines a trajectory, as a plain dictionary for a fingerprint."""
+        return {key: value for key, value in asdict(self).items() if key != "threads"}
+
+    def steps(self, length: float) -> int:
+        """Return the number of steps in a length of time [ps]."""
+        return round(length / self.timestep)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long to simulate and what to keep.
+
+    Attributes:
+        n_frames: How many frames to record.
+        steps_per_frame: Steps between two frames.
+        frames_per_block: Frames between two writings of the restart files.
+        ramp_steps: Steps over which a restraint's force constant rises from zero.
+    """
+
+    n_frames: int
+    steps_per_frame: int
+    frames_per_block: int
+    ramp_steps: int = 0
+
+    @staticmethod
+    def from_config(dynamics: Dynamics, simulation: dict, restart_interval: float) -> "Schedule":
+        """Translate a stage's section of a configuration, and the restart interval [ps], into steps."""
+        save_interval = simulation["save_interval_ps"]
+        return Schedule(
+            n_frames=round(simulation["length_ps"] / save_interval),
+            steps_per_frame=dynamics.steps(save_interval),
+            frames_per_block=max(1, round(restart_interval / save_interval)),
+            ramp_steps=dynamics.steps(simulation.get("ramp_ps", 0.0)),
+        )
+
+    @property
+    def n_steps(self) -> int:
+        return self.n_frames * self.steps_per_frame
+
+
+def create_context(system: openmm.System, dynamics: Dynamics, random_seed: int) -> openmm.Context:
+    """Create a context with a seeded Langevin integrator."""
+    integrator = openmm.LangevinMiddleIntegrator(dynamics.temperature, dynamics.friction, dynamics.timestep)
+    integrator.setRandomNumberSeed(random_seed)
+    integrator.setConstraintTolerance(_CONSTRAINT_TOLERANCE)
+    platform = openmm.Platform.getPlatformByName(dynamics.platform)
+    properties = {"Threads": str(dynamics.threads)} if dynamics.platform == "CPU" else {}
+    return openmm.Context(system, integrator, platform, properties)
+
+
+def choose_platform(
+    system: openmm.System, positions: np.ndarray, dynamics: Dynamics, requested: str
+) -> tuple[str, dict[str, float]]:
+    """Choose the platform: the one requested, or for ``auto`` the fastest on this system.
+
+    Returns:
+        The platform's name, and the time of a step [µs] on each platform that works here.
+
+    Raises:
+        InputError: If the platform requested does not work here.
+    """
+    timings = time_platforms(system, positions, dynamics)
+    if requested == "auto":
+        return min(timings, key=timings.__getitem__), timings
+    if requested not in timings:
+        raise InputError(
+            f"dynamics.platform is {requested!r}, which does not work on this machine; "
+            f"choose auto or one of {', '.join(timings)}."
+        )
+    return requested, timings
+
+
+def simulation_fingerprint(
+    system: openmm.System,
+    positions: np.ndarray,
+    dynamics: Dynamics,
+    schedule: Schedule,
+    random_seed: int,
+    restraint: HarmonicRestraint | None = None,
+) -> str:
+    """Hash everything that determines a simulation."""
+    parts = {
+        "openmm": openmm.version.version,
+        "system": openmm.XmlSerializer.serialize(system),
+        "positions": positions,
+        "dynamics": dynamics.physics,
+        "schedule": asdict(schedule),
+        "random_seed": random_seed,
+    }
+    if restraint is not None:
+        parts |= {f"encoder_{i}": np.asarray(part) for i, part in enumerate(restraint.encoder.kernel_arguments["restrain"])}
+        parts |= {"center": restraint.center, "force_constant": restraint.force_constant}
+        parts |= {"atoms": restraint.encoder.atoms}
+    return fingerprint(**parts)
+
+
+def time_platforms(system: openmm.System, positions: np.ndarray, dynamics: Dynamics) -> dict[str, float]:
+    """Time every available platform on a system.
+
+    Args:
+        system: The system.
+        positions: Positions [nm] with ``shape=(n_atoms, 3)``.
+        dynamics: The dynamics; its platform is ignored.
+
+    Returns:
+        The time of a step [µs] by platform; platforms that do not work here are left out.
+    """
+    timings = {}
+    for i in range(openmm.Platform.getNumPlatforms()):
+        name = openmm.Platform.getPlatform(i).getName()
+        settings = asdict(dynamics) | {"platform": name}
+        try:
+            context = create_context(system, Dynamics(**settings), random_seed=1)
+            context.setPositions(positions)
+            timings[name] = _time_steps(context)
+        except openmm.OpenMMException:
+            continue
+    return timings
+
+
+def _time_steps(context: openmm.Context) -> float:
+    integrator = context.getIntegrator()
+    n_steps = _FIRST_TIMING_STEPS
+    integrator.step(n_steps)
+    while True:
+        start = time.perf_counter()
+        integrator.step(n_steps)
+        context.getState(energy=True)  # waits for platforms that run asynchronously
+        elapsed = time.perf_counter() - start
+        if elapsed > _TIMING_SECONDS:
+            return elapsed / n_steps * 1e6
+        n_steps *= 2
+
+
+def simulate(
+    system: openmm.System,
+    positions: np.ndarray,
+    dynamics: Dynamics,
+    schedule: Schedule,
+    random_seed: int,
+    restart: Restart,
+    restraint: HarmonicRestraint | None = None,
+    on_steps: Callable[[int], None] = lambda n_steps: None,
+) -> dict[str, np.ndarray]:
+    """Simulate, from the restart files if there are any.
+
+    Args:
+        system: The unbiased system; it is copied before a restraint is added.
+        positions: The start [nm] with ``shape=(n_atoms, 3)``.
+        dynamics: How to integrate.
+        schedule: How long, and what to keep.
+        random_seed: Seeds the velocities and the thermostat.
+        restart: Where the restart files lie; they stay there, complete, when the simulation ends.
+        restraint: A restraint on collective variables, raised to its force constant over the schedule's ramp.
+        on_steps: Called with the number of steps done since its last call.
+
+    Returns:
+        ``positions`` [nm] with ``shape=(n_frames, n_atoms, 3)`` in single precision; with a restraint also ``cvs`` with
+        ``shape=(n_frames, n_cvs)`` and ``bias`` [kJ/mol] with ``shape=(n_frames,)``.
+
+    Raises:
+        SimulationFailure: If coordinates or energies stop being finite.
+    """
+    if restraint is not None:
+        system = copy.deepcopy(system)
+        add_restraint(system, restraint)
+        full_force_constant = restraint.force_constant
+    context = create_context(system, dynamics, random_seed)
+    integrator = context.getIntegrator()
+    resumed = restart.load()
+    if resumed is None:
+        blocks = []
+        context.setPositions(positions)
+        context.setVelocitiesToTemperature(dynamics.temperature, random_seed)
+    else:
+        checkpoint, blocks = resumed
+        context.loadCheckpoint(checkpoint)
+        on_steps(sum(len(block["positions"]) for block in blocks) * schedule.steps_per_frame)
+
+    n_done = sum(len(block["positions"]) for block in blocks)
+    while n_done < schedule.n_frames:
+        frames = []
+        for frame in range(n_done, min(n_done + schedule.frames_per_block, schedule.n_frames)):
+            first_step = frame * schedule.steps_per_frame
+            if restraint is None or first_step >= schedule.ramp_steps:
+                _step(integrator, schedule.steps_per_frame)
+            else:
+                for step in range(first_step, first_step + schedule.steps_per_frame, _RAMP_STEPS):
+                    restraint.force_constant = full_force_constant * min(1.0, (step + 1) / schedule.ramp_steps)
+                    _step(integrator, min(_RAMP_STEPS, first_step + schedule.steps_per_frame - step))
+                restraint.force_constant = full_force_constant
+            frames.append(_observe(context, restraint))
+        block = {name: np.array([frame[name] for frame in frames]) for name in frames[0]}
+        blocks.append(block)
+        n_done += len(frames)
+        restart.save(context.createCheckpoint(), block, len(blocks))
+        on_steps(len(frames) * schedule.steps_per_frame)
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+
+
+def _step(integrator: openmm.Integrator, n_steps: int) -> None:
+    try:
+        integrator.step(n_steps)
+    except openmm.OpenMMException as error:
+        raise SimulationFailure(str(error)) from error
+
+
+def _observe(context: openmm.Context, restraint: HarmonicRestraint | None) -> dict[str, np.ndarray]:
+    state = context.getState(positions=True, energy=True)
+    positions = state.getPositions(asNumpy=True).value_in_unit(unit.nanometer)
+    energy = state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)
+    if not (np.isfinite(positions).all() and np.isfinite(energy)):
+        raise SimulationFailure(f"coordinates or energy are not finite at {state.getTime()}")
+    observed = {"positions": positions.astype(np.float32)}
+    if restraint is not None:
+        bias, _, cvs = restraint.evaluate(positions[restraint.encoder.atoms])
+        observed |= {"cvs": cvs, "bias": np.array(bias)}
+    return observed

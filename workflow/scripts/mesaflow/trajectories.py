@@ -1,0 +1,79 @@
+"""Reading and writing trajectories, and selecting atoms (mdtraj)."""
+
+from pathlib import Path
+
+import mdtraj
+import numpy as np
+
+from .errors import InputError
+from .files import write_atomically
+
+_DCD_TITLE = slice(100, 260)  # two lines of 80 characters: the date of writing, then uninitialised memory
+
+
+def save_trajectory(path: Path, positions: np.ndarray) -> None:
+    """Write positions to a DCD file whose bytes depend on nothing but the positions.
+
+    Args:
+        path: The file.
+        positions: The positions [nm] with ``shape=(n_frames, n_atoms, 3)``.
+    """
+
+    def write(temporary: Path) -> None:
+        with mdtraj.formats.DCDTrajectoryFile(str(temporary), "w") as file:
+            file.write(np.asarray(positions, dtype=np.float32) * 10)  # DCD holds Å
+        with open(temporary, "r+b") as file:
+            file.seek(_DCD_TITLE.start)
+            file.write(b"mesaflow".ljust(_DCD_TITLE.stop - _DCD_TITLE.start))
+
+    write_atomically(path, write)
+
+
+def load_trajectory(path: Path, topology: mdtraj.Topology, frame: int | None = None) -> np.ndarray:
+    """Read the positions of a trajectory.
+
+    Args:
+        path: The file.
+        topology: Its topology.
+        frame: Read this frame only.
+
+    Returns:
+        The positions [nm] with ``shape=(n_frames, n_atoms, 3)``, or ``shape=(n_atoms, 3)`` for one frame.
+
+    Raises:
+        InputError: If the file is missing, damaged, or of another topology.
+    """
+    try:
+        if frame is None:
+            return mdtraj.load(str(path), top=topology).xyz
+        return mdtraj.load_frame(str(path), frame, top=topology).xyz[0]
+    except (OSError, ValueError, IndexError) as error:
+        raise InputError(
+            f"the trajectory {path} cannot be read with a topology of {topology.n_atoms} atoms: {error}"
+        ) from error
+
+
+def load_topology(path: Path) -> mdtraj.Topology:
+    """Read the topology of a PDB file."""
+    return mdtraj.load_topology(str(path))
+
+
+def select_atoms(topology: mdtraj.Topology, selection: str, key: str) -> np.ndarray:
+    """Select atoms in mdtraj's selection language.
+
+    Args:
+        topology: The topology.
+        selection: The selection.
+        key: The config key it comes from, for the error.
+
+    Raises:
+        InputError: If the selection is no valid one, or matches no atom.
+    """
+    try:
+        atoms = topology.select(selection)
+    except Exception as error:  # mdtraj's parser raises several kinds
+        raise InputError(f"{key} is {selection!r}, which mdtraj cannot parse as an atom selection.") from error
+    if len(atoms) == 0:
+        names = ", ".join(sorted({atom.name for atom in topology.atoms})[:12])
+        raise InputError(f"{key} is {selection!r}, which matches no atom; the structure's atom names include {names}.")
+    return atoms

@@ -1,0 +1,24 @@
+"""Build the system, minimise its energy and choose the platform that all its simulations run on."""
+
+from mesaflow.files import write_json
+from mesaflow.progress import log_to
+from mesaflow.simulation import Dynamics, choose_platform
+from mesaflow.systems import build_system, load_structure, load_positions, minimise, save_system, save_topology
+
+
+def main(snakemake):
+    settings = snakemake.params.system
+    with log_to(snakemake.log[0]) as log:
+        structure = load_structure(snakemake.input.structure)
+        system = build_system(structure, settings["force_field"], settings["solvent"], settings["constraints"])
+        positions = minimise(system, load_positions(snakemake.input.structure))
+        dynamics = Dynamics.from_config(snakemake.params.dynamics, platform="Reference", threads=snakemake.threads)
+        platform, timings = choose_platform(system, positions, dynamics, snakemake.params.dynamics["platform"])
+        log.info("%d atoms; platform %s, of %s µs a step", len(positions), platform, timings)
+        save_topology(snakemake.output.topology, structure.topology, positions)
+        save_system(snakemake.output.system, system)
+        write_json(snakemake.output.platform, {"platform": platform, "microseconds_per_step": timings})
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

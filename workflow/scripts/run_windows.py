@@ -1,0 +1,43 @@
+"""Run a batch of restrained simulations, one after another, and write what they saw."""
+
+from mesaflow.encoder import Encoder
+from mesaflow.exploration import run_batch
+from mesaflow.files import read_json, write_json
+from mesaflow.progress import StepProgress, log_to
+from mesaflow.restart import restart_folder
+from mesaflow.simulation import Dynamics, Schedule
+from mesaflow.systems import load_system
+from mesaflow.trajectories import load_topology, load_trajectory, save_trajectory
+
+
+def main(snakemake):
+    rows, settings = snakemake.params.windows, snakemake.params.simulation
+    stage, run = snakemake.wildcards.stage, snakemake.wildcards.run
+    with log_to(snakemake.log[0]) as log:
+        topology = load_topology(snakemake.input.topology)
+        platform = read_json(snakemake.input.platform)["platform"]
+        dynamics = Dynamics.from_config(snakemake.params.dynamics, platform, snakemake.threads)
+        schedule = Schedule.from_config(dynamics, settings, snakemake.params.dynamics["restart_interval_ps"])
+        starts = [load_trajectory(row["start_trajectory"], topology, row["start_frame"]) for row in rows]
+        with StepProgress(len(rows) * schedule.n_steps, dynamics.timestep, f"{stage} windows") as progress:
+            batch = run_batch(
+                load_system(snakemake.input.system),
+                Encoder.load(snakemake.input.encoder),
+                rows,
+                starts,
+                dynamics,
+                schedule,
+                max_attempts=settings["max_attempts"],
+                restart_folder=lambda window, key: restart_folder(run, f"{stage}-window-{window}", key),
+                on_steps=progress.update,
+            )
+        for status in batch.statuses:
+            log.info("window %(window)d: %(outcome)s after %(n_attempts)d attempts", status)
+        save_trajectory(snakemake.output.trajectory, batch.positions)
+        batch.samples.to_parquet(snakemake.output.samples)
+        write_json(snakemake.output.status, {"windows": batch.statuses})
+        batch.remove_restart_files()
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

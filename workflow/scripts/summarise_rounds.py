@@ -1,0 +1,16 @@
+"""Collect the assessments of all rounds in one table."""
+
+import pandas as pd
+
+from mesaflow.files import read_json
+from mesaflow.progress import log_to
+
+
+def main(snakemake):
+    with log_to(snakemake.log[0]):
+        rounds = pd.DataFrame([read_json(path) for path in snakemake.input.assessments])
+        rounds.to_csv(snakemake.output.rounds, index=False)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

@@ -19,3 +19,7 @@ rule all:
     default_target: True
     input:
         run_results,
+
+
+onsuccess:
+    print_summaries()

@@ -169,9 +169,8 @@ def window_settings(wildcards) -> dict:
 
 def convergence_settings(wildcards) -> dict:
     """Return when to stop, and the simulated time [ns] before the first round."""
-    run = RUNS[wildcards.run]
-    seed_ns = run["seeding"]["n_replicas"] * run["seeding"]["length_ps"] / 1000
-    return keep(run["exploration"], ("convergence_growth", "convergence_rounds")) | {"seed_ns": seed_ns}
+    section = RUNS[wildcards.run]["exploration"]
+    return keep(section, ("convergence_growth", "convergence_rounds")) | {"seed_ns": seed_ns(wildcards)}
 
 
 def training_data(wildcards) -> dict[str, list[str] | str]:
@@ -240,12 +239,11 @@ def round_results(wildcards) -> dict[str, list[str] | str]:
     folder = f"results/{wildcards.run}"
     number = int(wildcards.round)
     stage = f"round-{number}"
-    stages = ["seed", *(f"round-{i}" for i in range(1, number + 1))]
     results = {
         "manifest": f"{folder}/{stage}/windows.tsv",
         "training": f"{folder}/{stage}/training.json",
         "statuses": batch_files(wildcards, stage, "status.json"),
-        "observables": [f"{folder}/{name}/observables.parquet" for name in stages],
+        "observables": observables_up_to(wildcards, number),
     }
     if number > 1:
         results["previous"] = f"{folder}/round-{number - 1}/assessment.json"
@@ -260,6 +258,112 @@ def round_assessments(wildcards) -> list[str]:
     return round_files(wildcards, "assessment.json")
 
 
+def production_statuses(wildcards) -> list[str]:
+    return batch_files(wildcards, "production", "status.json")
+
+
+def production_trajectories(wildcards) -> list[str]:
+    return batch_files(wildcards, "production", "trajectory.dcd")
+
+
+def production_ramp(wildcards) -> float:
+    return RUNS[wildcards.run]["production"]["ramp_ps"]
+
+
+def state_settings(wildcards) -> dict:
+    return keep(RUNS[wildcards.run]["free_energy"], ("states", "reference_state", "n_bootstrap"))
+
+
+def projection_settings(wildcards) -> dict:
+    run = RUNS[wildcards.run]
+    return {"cv_bins": run["free_energy"]["cv_bins"], "observables": run["observables"]}
+
+
+def surfaces_of(run: str) -> dict[str, list[str]]:
+    """Return the axes of every free-energy surface of a run by its name: the configured ones, and those over the CVs."""
+    n_cvs = RUNS[run]["production"]["n_cvs"]
+    over_cvs = [[f"cv_{k + 1}"] for k in range(n_cvs)] + ([["cv_1", "cv_2"]] if n_cvs > 1 else [])
+    return {"_".join(axes): axes for axes in [*RUNS[run]["free_energy"]["surfaces"], *over_cvs]}
+
+
+def surface_axes(wildcards) -> list[str]:
+    return surfaces_of(wildcards.run)[wildcards.axes]
+
+
+def round_trainings(wildcards) -> list[str]:
+    return round_files(wildcards, "training.json")
+
+
+def observables_up_to(wildcards, last_round: int) -> list[str]:
+    """Return the observables of the seed and of the rounds up to one."""
+    stages = ["seed", *(f"round-{number}" for number in range(1, last_round + 1))]
+    return [f"results/{wildcards.run}/{stage}/observables.parquet" for stage in stages]
+
+
+def observables_before(wildcards) -> list[str]:
+    """Return the observables of the frames that a stage learned from."""
+    before = previous_stage(wildcards)
+    return observables_up_to(wildcards, 0 if before == "seed" else int(before.removeprefix("round-")))
+
+
+def round_observables(wildcards) -> list[str]:
+    return observables_up_to(wildcards, n_rounds(wildcards))
+
+
+def baseline_observables(wildcards) -> list[str]:
+    """Return the observables of the unbiased simulations for comparison, if there are any."""
+    return [f"results/{wildcards.run}/unbiased/observables.parquet"] if has_baseline(wildcards.run) else []
+
+
+def has_baseline(run: str) -> bool:
+    return RUNS[run]["baseline"]["n_replicas"] > 0
+
+
+def seed_ns(wildcards) -> float:
+    """Return the simulated time [ns] before the first round."""
+    seeding = RUNS[wildcards.run]["seeding"]
+    return seeding["n_replicas"] * seeding["length_ps"] / 1000
+
+
+def baseline_ns_per_frame(wildcards) -> float:
+    return RUNS[wildcards.run]["baseline"]["save_interval_ps"] / 1000
+
+
+def coverage_axes(wildcards) -> list[str]:
+    return RUNS[wildcards.run]["coverage"][wildcards.axes]
+
+
+def observable_names(wildcards) -> list[str]:
+    return list(RUNS[wildcards.run]["observables"])
+
+
+def drawing_settings(wildcards) -> dict:
+    return keep(RUNS[wildcards.run]["figures"], ("dpi",))
+
+
+def figures_of(run: str) -> list[str]:
+    """Return every figure of a run."""
+    coverage = RUNS[run]["coverage"]
+    stages = [f"round-{i}" for i in range(1, RUNS[run]["exploration"]["n_rounds"] + 1)] + ["production"]
+    names = ["training", *(f"latent_{stage}" for stage in stages), *(f"fes_{name}" for name in surfaces_of(run))]
+    names += [f"coverage_map_{name}" for name in coverage] + [f"coverage_growth_{name}" for name in coverage]
+    return [f"results/{run}/figures/{name}.svg" for name in names]
+
+
 def run_results(wildcards) -> list[str]:
-    """Return what the whole workflow makes of the configured run."""
-    return [f"results/{run}/rounds.csv" for run in RUNS]
+    """Return what the whole workflow makes of every run."""
+    results = []
+    for run in RUNS:
+        names = ["config.yaml", "provenance.json", "rounds.csv", "summary.txt"]
+        results += [f"results/{run}/{name}" for name in names]
+        results += [f"results/{run}/free_energy/fes_{name}.csv" for name in surfaces_of(run)]
+        results += figures_of(run)
+    return results
+
+
+def print_summaries() -> None:
+    """Print the summary of every run that has one."""
+    for run in RUNS:
+        summary = Path("results") / run / "summary.txt"
+        if summary.is_file():
+            print(f"\n{summary.read_text()}")

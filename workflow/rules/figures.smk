@@ -1,1 +1,218 @@
-# none
+# Every figure comes from a table of its own, so that changing a figure setting redraws figures and nothing else.
+
+
+rule tabulate_training:
+    input:
+        trainings=round_trainings,
+    output:
+        table="results/{run}/figures/training.csv",
+    log:
+        "logs/{run}/figures/tabulate_training.log",
+    benchmark:
+        "benchmarks/{run}/figures/tabulate_training.tsv"
+    message:
+        "{wildcards.run}: tabulating losses"
+    resources:
+        runtime="10m",
+        mem_mb=2000,
+    conda:
+        "../../envs/simulation.yaml"
+    script:
+        "../scripts/tabulate_training.py"
+
+
+rule plot_training:
+    input:
+        table="results/{run}/figures/training.csv",
+    output:
+        svg=report(
+            "results/{run}/figures/training.svg",
+            caption="../report/training.rst",
+            category="Learning",
+            labels={"run": "{run}", "figure": "loss and explained variance"},
+        ),
+        png="results/{run}/figures/training.png",
+    params:
+        figures=drawing_settings,
+    log:
+        "logs/{run}/figures/plot_training.log",
+    benchmark:
+        "benchmarks/{run}/figures/plot_training.tsv"
+    message:
+        "{wildcards.run}: drawing losses"
+    resources:
+        runtime="10m",
+        mem_mb=2000,
+    conda:
+        "../../envs/simulation.yaml"
+    script:
+        "../scripts/plot_training.py"
+
+
+rule tabulate_latent:
+    input:
+        training_set="results/{run}/{stage}/training_set.npz",
+        encoder="results/{run}/{stage}/encoder.npz",
+        manifest="results/{run}/{stage}/windows.tsv",
+        observables=observables_before,
+    output:
+        table="results/{run}/figures/latent_{stage}.csv",
+    params:
+        observables=observable_names,
+    log:
+        "logs/{run}/figures/tabulate_latent_{stage}.log",
+    benchmark:
+        "benchmarks/{run}/figures/tabulate_latent_{stage}.tsv"
+    message:
+        "{wildcards.run}: tabulating the latent of {wildcards.stage}"
+    resources:
+        runtime="10m",
+        mem_mb=2000,
+    conda:
+        "../../envs/simulation.yaml"
+    script:
+        "../scripts/tabulate_latent.py"
+
+
+rule plot_latent:
+    input:
+        table="results/{run}/figures/latent_{stage}.csv",
+    output:
+        svg=report(
+            "results/{run}/figures/latent_{stage}.svg",
+            caption="../report/latent.rst",
+            category="Latent",
+            labels={"run": "{run}", "figure": "{stage}"},
+        ),
+        png="results/{run}/figures/latent_{stage}.png",
+    params:
+        figures=drawing_settings,
+        observables=observable_names,
+    log:
+        "logs/{run}/figures/plot_latent_{stage}.log",
+    benchmark:
+        "benchmarks/{run}/figures/plot_latent_{stage}.tsv"
+    message:
+        "{wildcards.run}: drawing the latent of {wildcards.stage}"
+    resources:
+        runtime="10m",
+        mem_mb=2000,
+    conda:
+        "../../envs/simulation.yaml"
+    script:
+        "../scripts/plot_latent.py"
+
+
+rule tabulate_coverage:
+    input:
+        rounds="results/{run}/rounds.csv",
+        observables=round_observables,
+        baseline=baseline_observables,
+    output:
+        maps="results/{run}/figures/coverage_map_{axes}.csv",
+        growth="results/{run}/figures/coverage_growth_{axes}.csv",
+    params:
+        axes=coverage_axes,
+        observables=settings("observables"),
+        seed_ns=seed_ns,
+        baseline_ns_per_frame=baseline_ns_per_frame,
+    log:
+        "logs/{run}/figures/tabulate_coverage_{axes}.log",
+    benchmark:
+        "benchmarks/{run}/figures/tabulate_coverage_{axes}.tsv"
+    message:
+        "{wildcards.run}: tabulating the coverage of {wildcards.axes}"
+    resources:
+        runtime="10m",
+        mem_mb=2000,
+    conda:
+        "../../envs/simulation.yaml"
+    script:
+        "../scripts/tabulate_coverage.py"
+
+
+rule plot_coverage_maps:
+    input:
+        table="results/{run}/figures/coverage_map_{axes}.csv",
+    output:
+        svg=report(
+            "results/{run}/figures/coverage_map_{axes}.svg",
+            caption="../report/coverage_maps.rst",
+            category="Exploration",
+            labels={"run": "{run}", "figure": "coverage by round"},
+        ),
+        png="results/{run}/figures/coverage_map_{axes}.png",
+    params:
+        figures=drawing_settings,
+        axes=coverage_axes,
+    log:
+        "logs/{run}/figures/plot_coverage_maps_{axes}.log",
+    benchmark:
+        "benchmarks/{run}/figures/plot_coverage_maps_{axes}.tsv"
+    message:
+        "{wildcards.run}: drawing the coverage of {wildcards.axes}"
+    resources:
+        runtime="10m",
+        mem_mb=2000,
+    conda:
+        "../../envs/simulation.yaml"
+    script:
+        "../scripts/plot_coverage_maps.py"
+
+
+rule plot_coverage_growth:
+    input:
+        table="results/{run}/figures/coverage_growth_{axes}.csv",
+    output:
+        svg=report(
+            "results/{run}/figures/coverage_growth_{axes}.svg",
+            caption="../report/coverage_growth.rst",
+            category="Exploration",
+            labels={"run": "{run}", "figure": "coverage over simulated time"},
+        ),
+        png="results/{run}/figures/coverage_growth_{axes}.png",
+    params:
+        figures=drawing_settings,
+    log:
+        "logs/{run}/figures/plot_coverage_growth_{axes}.log",
+    benchmark:
+        "benchmarks/{run}/figures/plot_coverage_growth_{axes}.tsv"
+    message:
+        "{wildcards.run}: drawing the growth of coverage"
+    resources:
+        runtime="10m",
+        mem_mb=2000,
+    conda:
+        "../../envs/simulation.yaml"
+    script:
+        "../scripts/plot_coverage_growth.py"
+
+
+rule plot_free_energy:
+    input:
+        table="results/{run}/free_energy/fes_{axes}.csv",
+    output:
+        svg=report(
+            "results/{run}/figures/fes_{axes}.svg",
+            caption="../report/free_energy.rst",
+            category="Free energy",
+            labels={"run": "{run}", "figure": "over {axes}"},
+        ),
+        png="results/{run}/figures/fes_{axes}.png",
+        table="results/{run}/figures/fes_{axes}.csv",
+    params:
+        figures=settings("figures"),
+        axes=surface_axes,
+    log:
+        "logs/{run}/figures/plot_free_energy_{axes}.log",
+    benchmark:
+        "benchmarks/{run}/figures/plot_free_energy_{axes}.tsv"
+    message:
+        "{wildcards.run}: drawing the free energy over {wildcards.axes}"
+    resources:
+        runtime="10m",
+        mem_mb=2000,
+    conda:
+        "../../envs/simulation.yaml"
+    script:
+        "../scripts/plot_free_energy.py"

@@ -38,7 +38,7 @@ def write_manifest(
             writer.writerow(header)
             for i, (window, start, seed) in enumerate(zip(windows, starts, random_seeds, strict=True)):
                 center = [repr(float(value)) for value in window.center]
-                writer.writerow([i, *center, repr(window.force_constant), *start, seed])
+                writer.writerow([i, *center, repr(float(window.force_constant)), *start, seed])
 
     write_atomically(path, write)
 

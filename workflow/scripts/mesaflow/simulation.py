@@ -12,12 +12,13 @@ from openmm import unit
 from .bias import HarmonicRestraint, add_restraint
 from .errors import InputError
 from .restart import Restart, fingerprint
-from .units import FEMTOSECONDS_PER_PICOSECOND
+from .units import FEMTOSECONDS_PER_PICOSECOND, thermal_energy
 
 _TIMING_SECONDS = 0.15  # of steps on each platform, enough to tell platforms apart by tens of per cent
 _FIRST_TIMING_STEPS = 20
 _RAMP_STEPS = 50  # between two raises of the force constant while it is ramped up
 _CONSTRAINT_TOLERANCE = 1e-6
+_HOTTEST = 10.0  # kinetic energy, relative to the thermal one, beyond which a simulation has exploded
 
 
 class SimulationFailure(RuntimeError):
@@ -226,6 +227,7 @@ def simulate(
         full_force_constant = restraint.force_constant
     context = create_context(system, dynamics, random_seed)
     integrator = context.getIntegrator()
+    hottest = _HOTTEST * 1.5 * system.getNumParticles() * thermal_energy(dynamics.temperature)
     resumed = restart.load()
     if resumed is None:
         blocks = []
@@ -248,7 +250,7 @@ def simulate(
                     restraint.force_constant = full_force_constant * min(1.0, (step + 1) / schedule.ramp_steps)
                     _step(integrator, min(_RAMP_STEPS, first_step + schedule.steps_per_frame - step))
                 restraint.force_constant = full_force_constant
-            frames.append(_observe(context, restraint))
+            frames.append(_observe(context, restraint, hottest))
         block = {name: np.array([frame[name] for frame in frames]) for name in frames[0]}
         blocks.append(block)
         n_done += len(frames)
@@ -264,12 +266,18 @@ def _step(integrator: openmm.Integrator, n_steps: int) -> None:
         raise SimulationFailure(str(error)) from error
 
 
-def _observe(context: openmm.Context, restraint: HarmonicRestraint | None) -> dict[str, np.ndarray]:
+def _observe(
+    context: openmm.Context, restraint: HarmonicRestraint | None, hottest: float
+) -> dict[str, np.ndarray]:
+    """Read a frame and check it; ``hottest`` is the largest kinetic energy [kJ/mol] of a sound simulation."""
     state = context.getState(positions=True, energy=True)
     positions = state.getPositions(asNumpy=True).value_in_unit(unit.nanometer)
-    energy = state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)
-    if not (np.isfinite(positions).all() and np.isfinite(energy)):
-        raise SimulationFailure(f"coordinates or energy are not finite at {state.getTime()}")
+    potential = state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)
+    kinetic = state.getKineticEnergy().value_in_unit(unit.kilojoule_per_mole)
+    if not (np.isfinite(positions).all() and np.isfinite(potential) and kinetic < hottest):
+        raise SimulationFailure(
+            f"exploded at {state.getTime()}: potential energy {potential:.3g}, kinetic energy {kinetic:.3g} kJ/mol"
+        )
     observed = {"positions": positions.astype(np.float32)}
     if restraint is not None:
         bias, _, cvs = restraint.evaluate(positions[restraint.encoder.atoms])

@@ -1,0 +1,126 @@
+"""Estimate the weights of the production samples, the free energies of the states, and how far to trust them."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from mesaflow.alignment import superpose
+from mesaflow.diagnostics import effective_samples, find_hidden_barriers, judge, n_connected_parts
+from mesaflow.encoder import Encoder
+from mesaflow.files import read_json, write_arrays, write_json
+from mesaflow.manifest import center_columns, read_manifest
+from mesaflow.observables import describe_state, in_state
+from mesaflow.progress import log_to
+from mesaflow.randomness import derive_seed
+from mesaflow.reweighting import Restraints, Weights, decorrelate, estimate_weights, state_free_energies
+from mesaflow.trajectories import load_topology, load_trajectory
+
+
+def collect_restraints(rows: list[dict], statuses: list[dict], encoder: Encoder) -> Restraints:
+    """Collect the restraints that the finished windows ended up with."""
+    finished = {status["window"]: status["force_constant"] for status in statuses if status["outcome"] == "finished"}
+    rows = [row for row in rows if row["window"] in finished]
+    return Restraints(
+        windows=np.array([row["window"] for row in rows]),
+        centers=np.array([[row[column] for column in center_columns(encoder.n_cvs)] for row in rows]),
+        force_constants=np.array([finished[row["window"]] for row in rows]),
+        periods=encoder.periods,
+    )
+
+
+def estimate_states(
+    table: pd.DataFrame, weights: Weights, settings: dict, temperature: float
+) -> dict[str, tuple[float, float]]:
+    """Return free energy and standard error [kJ/mol] of every state."""
+    members = {name: in_state(table, ranges) for name, ranges in settings["states"].items()}
+    if not members:
+        return {}
+    return state_free_energies(members, settings["reference_state"], weights.weights, weights.bootstrap, temperature)
+
+
+def split_halves(samples: pd.DataFrame, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Split rows into the first and the second half of every window."""
+    used = samples.iloc[rows]
+    rank = used.groupby("window").cumcount().to_numpy()
+    size = used.groupby("window")["window"].transform("size").to_numpy()
+    return rows[rank < size / 2], rows[rank >= size / 2]
+
+
+def finite_or_none(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def main(snakemake):
+    settings, temperature = snakemake.params.free_energy, snakemake.params.temperature
+    discard = snakemake.params.ramp_ps
+    with log_to(snakemake.log[0]) as log:
+        encoder = Encoder.load(snakemake.input.encoder)
+        samples = pd.concat([pd.read_parquet(path) for path in snakemake.input.samples], ignore_index=True)
+        observables = pd.read_parquet(snakemake.input.observables)
+        statuses = [status for path in snakemake.input.statuses for status in read_json(path)["windows"]]
+        restraints = collect_restraints(read_manifest(snakemake.input.manifest), statuses, encoder)
+        topology = load_topology(snakemake.input.topology)
+        frames = [load_trajectory(path, topology)[:, encoder.atoms] for path in snakemake.input.trajectories]
+        coordinates = superpose(np.concatenate(frames), encoder.references[0]).reshape(len(samples), -1)
+
+        def estimate(rows: np.ndarray, name: str) -> tuple[Weights, dict[str, tuple[float, float]]]:
+            seed = derive_seed(snakemake.params.random_seed, "bootstrap", name)
+            weights = estimate_weights(samples, rows, restraints, temperature, settings["n_bootstrap"], seed)
+            return weights, estimate_states(observables.iloc[rows], weights, settings, temperature)
+
+        rows = decorrelate(samples, discard)
+        log.info("%d windows, %d samples, %d of them uncorrelated", len(restraints.windows), len(samples), len(rows))
+        weights, states = estimate(rows, "all")
+        log.info("states: %s", states)
+        halves = [estimate(half, f"half-{i}")[1] for i, half in enumerate(split_halves(samples, rows))]
+        bimodal, apart = find_hidden_barriers(samples, coordinates, weights, discard)
+
+        table = observables.iloc[rows]
+        state_diagnostics = {}
+        for name, (free_energy, error) in states.items():
+            (first, first_error), (second, second_error) = (half[name] for half in halves)
+            spread = math.hypot(first_error, second_error)
+            difference = abs(second - first) / spread if spread > 0 else (0.0 if name == settings["reference_state"] else math.nan)
+            state_diagnostics[name] = {
+                "free_energy_kJ_per_mol": finite_or_none(free_energy),
+                "standard_error_kJ_per_mol": finite_or_none(error),
+                "first_half_kJ_per_mol": finite_or_none(first),
+                "second_half_kJ_per_mol": finite_or_none(second),
+                "split_half_difference_in_errors": finite_or_none(difference),
+                "effective_samples": effective_samples(weights.weights[in_state(table, settings["states"][name])]),
+            }
+        neighbours = weights.overlap - np.diag(np.diag(weights.overlap))
+        diagnostics = {
+            "n_windows": len(statuses),
+            "n_failed_windows": len(statuses) - len(restraints.windows),
+            "n_samples": len(rows),
+            "effective_samples": effective_samples(weights.weights),
+            "md_ns": sum(status["length_ps"] for status in statuses if status["outcome"] == "finished") / 1000,
+            "smallest_best_overlap": float(neighbours.max(axis=1).min()) if len(neighbours) > 1 else 1.0,
+            "n_connected_parts": n_connected_parts(weights.overlap),
+            "bimodal_windows": bimodal,
+            "windows_apart": [list(pair) for pair in apart],
+            "states": state_diagnostics,
+        }
+        verdict, reasons = judge(diagnostics)
+        log.info("%s %s", verdict, reasons)
+        write_json(snakemake.output.diagnostics, diagnostics | {"verdict": verdict, "reasons": reasons})
+        write_arrays(
+            snakemake.output.weights,
+            rows=weights.rows,
+            weights=weights.weights,
+            bootstrap=weights.bootstrap,
+            windows=weights.windows,
+            free_energies=weights.free_energies,
+            overlap=weights.overlap,
+        )
+        states_table = pd.DataFrame(
+            [(name, describe_state(settings["states"][name]), *values) for name, values in states.items()],
+            columns=["state", "definition", "free_energy_kJ_per_mol", "standard_error_kJ_per_mol"],
+        )
+        states_table.to_csv(snakemake.output.states, index=False)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

@@ -1,0 +1,161 @@
+"""How far a free energy can be trusted: checks of what statistical error bars do not show."""
+
+import numpy as np
+import pandas as pd
+from scipy.cluster.vq import kmeans2
+from scipy.sparse.csgraph import connected_components
+
+from .reweighting import Weights, cv_columns
+
+LEAST_OVERLAP = 0.03
+"""Overlap of two neighbouring windows below which they are not connected (doi:10.1007/s10822-015-9840-9)."""
+
+FEWEST_EFFECTIVE_SAMPLES = 50
+"""Effective samples of a state below which its free energy is noise."""
+
+LARGEST_SPLIT_DIFFERENCE = 2.5
+"""Difference of the halves of the data, in its standard errors, beyond which the data drift."""
+
+LARGEST_ERROR = 1.5
+"""Standard error of a state [kJ/mol] above which its free energy says little (0.6 RT at 300 K)."""
+
+SEPARATE_MODES = 4.0
+"""Ashman's D from which two clusters are modes of their own; the halves of one Gaussian have 2.65."""
+
+FEWEST_CROSSINGS = 6
+"""Crossings between two modes below which a window has not sampled how they are populated."""
+
+SMALLEST_MODE = 0.05
+"""Fraction of a window's frames below which a second mode is an excursion."""
+
+
+def effective_samples(weights: np.ndarray) -> float:
+    """Return Kish's effective number of samples, (Σ w)² / Σ w²; 0 without samples."""
+    squared = (weights**2).sum()
+    return float(weights.sum() ** 2 / squared) if squared > 0 else 0.0
+
+
+def n_connected_parts(overlap: np.ndarray) -> int:
+    """Count the parts of the window graph whose edges are sufficient overlaps."""
+    return int(connected_components(overlap > LEAST_OVERLAP, directed=False)[0])
+
+
+def _unseen_coordinates(coordinates: np.ndarray, cvs: np.ndarray) -> np.ndarray:
+    """Remove from coordinates with ``shape=(n_frames, n_coordinates)`` what is linear in the CVs."""
+    design = np.column_stack([np.ones(len(cvs)), cvs])
+    return coordinates - design @ np.linalg.lstsq(design, coordinates, rcond=None)[0]
+
+
+def _separation(low: np.ndarray, high: np.ndarray) -> float:
+    """Return Ashman's D of two sets of values (K. M. Ashman et al., Astron. J. 108, 2348 (1994), doi:10.1086/117248)."""
+    spread = np.sqrt((low.var() + high.var()) / 2)
+    return float(abs(high.mean() - low.mean()) / spread) if spread > 0 else np.inf
+
+
+def is_bimodal(coordinates: np.ndarray, cvs: np.ndarray, random_seed: int = 0) -> bool:
+    """Tell whether one window holds two conformations that its CVs do not tell apart and that it seldom crosses between.
+
+    Args:
+        coordinates: Superposed coordinates with ``shape=(n_frames, n_coordinates)``, in the order of time.
+        cvs: The collective variables with ``shape=(n_frames, n_cvs)``.
+        random_seed: Seeds the clustering.
+    """
+    unseen = _unseen_coordinates(coordinates, cvs)
+    labels = kmeans2(unseen, 2, minit="++", rng=np.random.default_rng(random_seed))[1]
+    share = labels.mean()
+    if min(share, 1 - share) < SMALLEST_MODE:
+        return False
+    axis = unseen[labels == 1].mean(axis=0) - unseen[labels == 0].mean(axis=0)
+    values = unseen @ axis
+    n_crossings = int(np.abs(np.diff(labels)).sum())
+    return _separation(values[labels == 0], values[labels == 1]) > SEPARATE_MODES and n_crossings < FEWEST_CROSSINGS
+
+
+def are_apart(first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray]) -> bool:
+    """Tell whether two windows that overlap in the CVs hold different conformations there.
+
+    Args:
+        first: Coordinates with ``shape=(n_frames, n_coordinates)`` and CVs with ``shape=(n_frames, n_cvs)``.
+        second: The same of the other window.
+    """
+    coordinates = np.concatenate([first[0], second[0]])
+    unseen = _unseen_coordinates(coordinates, np.concatenate([first[1], second[1]]))
+    a, b = unseen[: len(first[0])], unseen[len(first[0]) :]
+    axis = b.mean(axis=0) - a.mean(axis=0)
+    return _separation(a @ axis, b @ axis) > SEPARATE_MODES
+
+
+def find_hidden_barriers(
+    samples: pd.DataFrame, coordinates: np.ndarray, weights: Weights, discard: float
+) -> tuple[list[int], list[tuple[int, int]]]:
+    """Look for conformations that the collective variables confuse.
+
+    Args:
+        samples: One row a frame with window, time_ps and cv_1 ….
+        coordinates: Superposed coordinates with ``shape=(n_rows, n_coordinates)``.
+        weights: The estimated weights, for the windows and their overlap.
+        discard: The time [ps] to leave out at the start of each window.
+
+    Returns:
+        The windows with two modes, and the pairs of overlapping windows whose conformations differ.
+    """
+    cvs = samples[cv_columns(samples)].to_numpy()
+    window, late = samples["window"].to_numpy(), samples["time_ps"].to_numpy() > discard
+    data = {}
+    for number in weights.windows:
+        rows = np.flatnonzero((window == number) & late)
+        data[int(number)] = coordinates[rows], cvs[rows]
+    bimodal = [number for number, part in data.items() if is_bimodal(*part)]
+    first, second = np.nonzero(np.triu(weights.overlap > LEAST_OVERLAP, k=1))
+    pairs = [(int(weights.windows[i]), int(weights.windows[j])) for i, j in zip(first, second, strict=True)]
+    return bimodal, [(i, j) for i, j in pairs if are_apart(data[i], data[j])]
+
+
+def judge(diagnostics: dict) -> tuple[str, list[str]]:
+    """Turn diagnostics into a verdict.
+
+    Args:
+        diagnostics: What ``estimate_free_energy`` has collected.
+
+    Returns:
+        ``trustworthy`` or ``not yet``, and for the latter the reasons, each with what to do.
+    """
+    reasons = []
+    if diagnostics["n_failed_windows"]:
+        reasons.append(f"{diagnostics['n_failed_windows']} windows failed; see their status.json and lower the force constants.")
+    if diagnostics["n_connected_parts"] > 1:
+        reasons.append(
+            f"the windows fall into {diagnostics['n_connected_parts']} parts that do not overlap; "
+            "add windows (production.n_windows) or lower production.spacing_in_widths."
+        )
+    if diagnostics["bimodal_windows"]:
+        reasons.append(
+            f"windows {_enumerate(diagnostics['bimodal_windows'])} hold two conformations that the collective variables "
+            "do not tell apart; raise production.n_cvs or production.length_ps."
+        )
+    if diagnostics["windows_apart"]:
+        pairs = [f"{i}–{j}" for i, j in diagnostics["windows_apart"]]
+        reasons.append(
+            f"the pairs {_enumerate(pairs)} overlap in the collective variables but hold different conformations; "
+            "raise production.n_cvs."
+        )
+    for state, values in diagnostics["states"].items():
+        if values["effective_samples"] < FEWEST_EFFECTIVE_SAMPLES:
+            reasons.append(
+                f"state {state} has {values['effective_samples']:.0f} effective samples, fewer than "
+                f"{FEWEST_EFFECTIVE_SAMPLES}; lengthen production.length_ps."
+            )
+        error = values["standard_error_kJ_per_mol"]
+        if error is None or error > LARGEST_ERROR:
+            shown = "unknown" if error is None else f"{error:.1f} kJ/mol"
+            reasons.append(f"the standard error of {state} is {shown}, above {LARGEST_ERROR} kJ/mol; lengthen production.length_ps.")
+        difference = values["split_half_difference_in_errors"]
+        if difference is None or difference > LARGEST_SPLIT_DIFFERENCE:
+            shown = "cannot be compared" if difference is None else f"differ by {difference:.1f} standard errors"
+            reasons.append(f"the first and second halves of the data {shown} in {state}; lengthen production.length_ps.")
+    return ("not yet" if reasons else "trustworthy"), reasons
+
+
+def _enumerate(items: list) -> str:
+    shown = ", ".join(str(item) for item in items[:10])
+    return f"{shown} and {len(items) - 10} more" if len(items) > 10 else shown

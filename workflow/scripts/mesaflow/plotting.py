@@ -1,0 +1,202 @@
+"""Figures: each function draws one from a table and returns it."""
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+
+from .files import write_atomically
+
+matplotlib.use("Agg")
+
+from matplotlib import pyplot as plt  # noqa: E402  (the backend is chosen first)
+from matplotlib.colors import BoundaryNorm  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+
+_STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.constrained_layout.use": True,
+    "legend.frameon": False,
+    "svg.hashsalt": "mesaflow",
+    "svg.fonttype": "none",
+}
+plt.rcParams.update(_STYLE)
+
+_CYCLIC_MAP = "twilight"
+_FREE_ENERGY = "free_energy_kJ_per_mol"
+_ERROR = "standard_error_kJ_per_mol"
+_GREEK = {"phi": "φ", "psi": "ψ", "omega": "ω", "chi1": "χ₁"}
+
+
+def save_figure(figure: Figure, svg: Path, png: Path, dpi: int) -> None:
+    """Write a figure as SVG and PNG; the same figure gives the same bytes."""
+    write_atomically(svg, lambda path: figure.savefig(path, format="svg", metadata={"Date": None}))
+    write_atomically(png, lambda path: figure.savefig(path, format="png", dpi=dpi, metadata={"Software": None}))
+    plt.close(figure)
+
+
+def axis_label(column: str) -> str:
+    """Return the label of a table's column: ``phi_deg`` → ``φ [°]``, ``cv_1`` → ``CV 1``."""
+    if column.endswith("_deg"):
+        name = column.removesuffix("_deg")
+        return f"{_GREEK.get(name, name)} [°]"
+    return column.replace("cv_", "CV ")
+
+
+def draw_training(table: pd.DataFrame) -> Figure:
+    """Draw the loss over the epochs of every round, and the explained variance over the rounds."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.0), width_ratios=[1.5, 1])
+    rounds = sorted(table["round"].unique())
+    colours = plt.get_cmap("viridis")(np.linspace(0, 0.9, len(rounds)))
+    for number, colour in zip(rounds, colours, strict=True):
+        rows = table[table["round"] == number]
+        left.plot(rows["epoch"], rows["loss_training"], color=colour, lw=0.8, ls=":")
+        left.plot(rows["epoch"], rows["loss_validation"], color=colour, lw=1.2, label=f"{number}")
+    left.set(xlabel="epoch", ylabel="loss per coordinate [scale²]", yscale="log", title="dotted: training, solid: validation")
+    left.title.set_fontsize(8)
+    left.legend(title="round", fontsize=7, title_fontsize=7, ncols=2)
+    explained = table.groupby("round")[["fve_training", "fve_validation"]].first()
+    right.plot(explained.index, explained["fve_training"], "o:", color="0.5", label="training")
+    right.plot(explained.index, explained["fve_validation"], "s-", color="0.1", label="validation")
+    right.set(xlabel="round", ylabel="fraction of variance explained", xticks=_sparse_ticks(rounds))
+    right.legend()
+    return figure
+
+
+def draw_latent(table: pd.DataFrame, observables: list[str]) -> Figure:
+    """Draw a latent, one panel an observable that colours it, with the windows that were placed in it."""
+    frames, windows = table[table["kind"] == "frame"], table[table["kind"] == "window"]
+    y = "cv_2" if "cv_2" in table else None
+    panels = observables or [None]
+    figure, axes = plt.subplots(1, len(panels), figsize=(3.7 * len(panels), 3.4), squeeze=False, sharex=True, sharey=True)
+    for axis, name in zip(axes[0], panels, strict=True):
+        colour = {"c": frames[f"{name}_deg"], "cmap": _CYCLIC_MAP, "vmin": -180, "vmax": 180} if name else {"color": "0.4"}
+        heights = frames[y] if y else np.zeros(len(frames))
+        points = axis.scatter(frames["cv_1"], heights, s=3, linewidths=0, rasterized=True, **colour)
+        axis.scatter(
+            windows["cv_1"],
+            windows[y] if y else np.zeros(len(windows)),
+            marker="o",
+            s=26,
+            facecolors="none",
+            edgecolors="black",
+            linewidths=1.0,
+            label="windows placed",
+        )
+        axis.set(xlabel="CV 1", ylabel="CV 2" if y else "")
+        if name:
+            figure.colorbar(points, ax=axis, label=axis_label(f"{name}_deg"), ticks=[-180, -90, 0, 90, 180])
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper right", fontsize=8)
+    return figure
+
+
+def draw_coverage_maps(table: pd.DataFrame) -> Figure:
+    """Draw, in one panel a round, the bins visited so far, with the new ones dark."""
+    x, y = table.columns[0], table.columns[1]
+    rounds = range(int(table["first_round"].max()) + 1)
+    n_columns = min(6, len(rounds))
+    n_rows = -(-len(rounds) // n_columns)
+    figure, axes = plt.subplots(
+        n_rows, n_columns, figsize=(1.55 * n_columns + 0.4, 1.6 * n_rows + 0.4), squeeze=False, sharex=True, sharey=True
+    )
+    size = _bin_width(table[x])
+    for axis, number in zip(axes.flat, rounds, strict=False):
+        for rows, colour in (
+            (table[table["first_round"] < number], "0.75"),
+            (table[table["first_round"] == number], "#1b4f8a"),
+        ):
+            _fill_bins(axis, rows[x], rows[y], size, colour)
+        n_visited = (table["first_round"] <= number).sum()
+        axis.set_title(f"{'seed' if number == 0 else f'round {number}'}: {n_visited}", fontsize=8)
+        axis.set(xlim=(-180, 180), ylim=(-180, 180), xticks=[-180, 0, 180], yticks=[-180, 0, 180], aspect="equal")
+    for axis in axes.flat[len(rounds) :]:
+        axis.set_visible(False)
+    figure.supxlabel(axis_label(x), fontsize=9)
+    figure.supylabel(axis_label(y), fontsize=9)
+    return figure
+
+
+def draw_coverage_profile(table: pd.DataFrame) -> Figure:
+    """Draw in which round each bin of a single observable was first visited."""
+    x = table.columns[0]
+    figure, axis = plt.subplots(figsize=(4.2, 2.8))
+    axis.bar(table[x], table["first_round"] + 1, width=_bin_width(table[x]), color="#1b4f8a", edgecolor="white")
+    axis.set(xlabel=axis_label(x), ylabel="round of first visit + 1")
+    return figure
+
+
+def draw_coverage_growth(table: pd.DataFrame) -> Figure:
+    """Draw the number of visited bins over simulated time, for the rounds and for unbiased simulations."""
+    figure, axis = plt.subplots(figsize=(4.2, 3.0))
+    styles = {"rounds": ("s-", "#1b4f8a", "rounds of biased windows"), "unbiased": ("-", "0.55", "unbiased simulations")}
+    for name, (line, colour, label) in styles.items():
+        rows = table[table["simulation"] == name]
+        if len(rows):
+            axis.plot(rows["md_ns"], rows["n_bins_visited"], line, color=colour, label=label, ms=4)
+    axis.set(xlabel="simulated time [ns]", ylabel="bins visited")
+    axis.set_ylim(bottom=0)
+    axis.legend(loc="best")
+    return figure
+
+
+def draw_surface(table: pd.DataFrame, maximum: float, step: float, colour_map: str) -> Figure:
+    """Draw a free energy surface over two axes as filled contours; where no sample lies it is left white."""
+    x, y = table.columns[:2]
+    grid = table.pivot(index=y, columns=x, values=_FREE_ENERGY)
+    levels = np.arange(0, maximum + step / 2, step)
+    figure, axis = plt.subplots(figsize=(4.6, 3.7))
+    values = np.clip(grid.to_numpy(), 0, maximum)
+    filled = axis.contourf(grid.columns, grid.index, values, levels=levels, cmap=colour_map, norm=BoundaryNorm(levels, 256))
+    axis.contour(grid.columns, grid.index, values, levels=levels[::2], colors="black", linewidths=0.3)
+    sampled = np.isfinite(grid.to_numpy()).astype(float)
+    axis.contour(grid.columns, grid.index, sampled, levels=[0.5], colors="0.35", linewidths=0.9, linestyles="--")
+    if x.endswith("_deg"):
+        axis.set(xlim=(-180, 180), xticks=range(-180, 181, 60))
+    if y.endswith("_deg"):
+        axis.set(ylim=(-180, 180), yticks=range(-180, 181, 60))
+    axis.set(xlabel=axis_label(x), ylabel=axis_label(y))
+    axis.set_title("dashed: limit of the production samples", fontsize=8)
+    figure.colorbar(filled, ax=axis, label="free energy [kJ/mol]")
+    return figure
+
+
+def draw_profile(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
+    """Draw a free energy profile with its error band, and published values if there are any.
+
+    Args:
+        table: The profile: one axis, free energy and standard error [kJ/mol].
+        published: Rows with value_deg, free_energy_kJ_per_mol and label; may be empty.
+    """
+    x = table.columns[0]
+    figure, axis = plt.subplots(figsize=(4.8, 3.2))
+    low, high = table[_FREE_ENERGY] - 2 * table[_ERROR], table[_FREE_ENERGY] + 2 * table[_ERROR]
+    axis.fill_between(table[x], low, high, color="0.8", linewidth=0, label="± 2 standard errors")
+    axis.plot(table[x], table[_FREE_ENERGY], color="#1b4f8a", label="this run")
+    if len(published):
+        axis.plot(published["value_deg"], published[_FREE_ENERGY], "kx", ms=6, label="published")
+        for _, row in published.iterrows():
+            axis.annotate(
+                row["label"], (row["value_deg"], row[_FREE_ENERGY]), xytext=(5, 4), textcoords="offset points", fontsize=7
+            )
+    if x.endswith("_deg"):
+        axis.set(xlim=(-180, 180), xticks=range(-180, 181, 60))
+    axis.set(xlabel=axis_label(x), ylabel="free energy [kJ/mol]")
+    axis.legend(fontsize=8)
+    return figure
+
+
+def _sparse_ticks(numbers: list[int]) -> list[int]:
+    return numbers[:: -(-len(numbers) // 10)]
+
+
+def _bin_width(middles: pd.Series) -> float:
+    distinct = np.unique(middles)
+    return float(np.diff(distinct).min()) if len(distinct) > 1 else 10.0
+
+
+def _fill_bins(axis: plt.Axes, x: pd.Series, y: pd.Series, size: float, colour: str) -> None:
+    rectangles = [plt.Rectangle((a - size / 2, b - size / 2), size, size) for a, b in zip(x, y, strict=True)]
+    axis.add_collection(matplotlib.collections.PatchCollection(rectangles, facecolor=colour, edgecolor="none"))

@@ -1,0 +1,284 @@
+"""From overlapping restrained simulations to unbiased weights and free energies (MBAR)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pymbar
+from pymbar import timeseries
+from scipy.optimize import minimize
+
+from .encoder import minimum_image
+from .errors import InputError
+from .units import thermal_energy
+
+_GRADIENT_TOLERANCE = 1e-8  # of the MBAR objective divided by the number of samples
+_MAX_ITERATIONS = 5000
+_FEWEST_SAMPLES = 5  # of one window; with fewer its correlation time means nothing
+
+
+@dataclass(frozen=True)
+class Restraints:
+    """The harmonic restraints of K windows.
+
+    Attributes:
+        windows: The windows' numbers with ``shape=(K,)``.
+        centers: With ``shape=(K, n_cvs)``.
+        force_constants: [kJ/mol per squared CV unit] with ``shape=(K,)``.
+        periods: The period of each CV, infinity where it has none.
+    """
+
+    windows: np.ndarray
+    centers: np.ndarray
+    force_constants: np.ndarray
+    periods: np.ndarray
+
+    def reduced_potentials(self, cvs: np.ndarray, temperature: float) -> np.ndarray:
+        """Return u_kn, the restraint energies over RT with ``shape=(K, n_samples)``.
+
+        Args:
+            cvs: The samples' collective variables with ``shape=(n_samples, n_cvs)``.
+            temperature: The temperature [K].
+        """
+        u_kn = np.empty((len(self.windows), len(cvs)))
+        for k, (center, force_constant) in enumerate(zip(self.centers, self.force_constants, strict=True)):
+            squared = (minimum_image(cvs - center, self.periods) ** 2).sum(axis=1)
+            u_kn[k] = 0.5 * force_constant * squared / thermal_energy(temperature)
+        return u_kn
+
+
+def decorrelate(samples: pd.DataFrame, discard: float) -> np.ndarray:
+    """Choose uncorrelated samples of every window.
+
+    After the ramp the start of each window is dropped until it is in equilibrium, and the rest is thinned by the largest
+    statistical inefficiency of its CVs (J. D. Chodera, J. Chem. Theory Comput. 12, 1799 (2016),
+    doi:10.1021/acs.jctc.5b00784).
+
+    Args:
+        samples: One row a frame with window, time_ps and cv_1 ….
+        discard: The time [ps] to leave out at the start of each window.
+
+    Returns:
+        The positions of the chosen rows, in the order of windows and time.
+    """
+    columns = cv_columns(samples)
+    chosen = []
+    for _, rows in samples.reset_index(drop=True).groupby("window", sort=True):
+        rows = rows[rows["time_ps"] > discard]
+        if len(rows) < _FEWEST_SAMPLES:
+            continue
+        starts, inefficiencies = zip(*(_equilibration(rows[column].to_numpy()) for column in columns), strict=True)
+        rows = rows.iloc[max(starts) :]
+        chosen.append(rows.index.to_numpy()[timeseries.subsample_correlated_data(np.zeros(len(rows)), max(inefficiencies))])
+    if not chosen:
+        raise InputError("no production window has enough samples after its ramp; lengthen production.length_ps.")
+    return np.concatenate(chosen)
+
+
+def cv_columns(samples: pd.DataFrame) -> list[str]:
+    """Return the names of the columns that hold collective variables."""
+    return [column for column in samples.columns if column.startswith("cv_")]
+
+
+def _equilibration(values: np.ndarray) -> tuple[int, float]:
+    """Return the first sample in equilibrium, and the statistical inefficiency after it."""
+    if np.ptp(values) == 0:
+        return 0, 1.0
+    start, inefficiency, _ = timeseries.detect_equilibration(values, fast=True, nskip=max(1, len(values) // 20))
+    return int(start), float(inefficiency)
+
+
+class MBAREquations:
+    """The convex objective whose minimum solves the MBAR equations, for samples that count several times or not at all.
+
+    A = Σ_n c_n ln Σ_k N_k exp(f_k − u_kn) − Σ_k N_k f_k (M. R. Shirts & J. D. Chodera, J. Chem. Phys. 129, 124105 (2008),
+    doi:10.1063/1.2978177; Z. Tan et al., J. Chem. Phys. 136, 144102 (2012), doi:10.1063/1.3701175). Boltzmann factors are
+    computed once, which leaves two matrix–vector products an iteration.
+    """
+
+    def __init__(self, u_kn: np.ndarray):
+        self._lowest = u_kn.min(axis=0)
+        self._factors = np.exp(self._lowest - u_kn)
+
+    def solve(self, n_samples_per_state: np.ndarray, counts: np.ndarray, initial: np.ndarray) -> np.ndarray:
+        """Return the dimensionless free energies f_k, the first of which is 0.
+
+        Args:
+            n_samples_per_state: N_k, the sum of the counts of each state's samples.
+            counts: How often each sample counts.
+            initial: Where to start.
+        """
+        total = counts.sum()
+
+        def objective(f_k: np.ndarray) -> tuple[float, np.ndarray]:
+            log_denominators, gradient = self._denominators(f_k, n_samples_per_state, counts)
+            value = counts @ log_denominators - n_samples_per_state @ f_k
+            return value / total, (gradient - n_samples_per_state) / total
+
+        options = {"maxiter": _MAX_ITERATIONS, "maxfun": 2 * _MAX_ITERATIONS, "maxcor": 30, "ftol": 0.0}
+        solution = minimize(
+            objective, initial, jac=True, method="L-BFGS-B", options=options | {"gtol": _GRADIENT_TOLERANCE}
+        )
+        return solution.x - solution.x[0]
+
+    def log_weights(self, f_k: np.ndarray, n_samples_per_state: np.ndarray) -> np.ndarray:
+        """Return the logarithm of each sample's weight in the unbiased ensemble, up to a constant."""
+        log_denominators, _ = self._denominators(f_k, n_samples_per_state, np.ones(self._factors.shape[1]))
+        return -log_denominators
+
+    def _denominators(
+        self, f_k: np.ndarray, n_samples_per_state: np.ndarray, counts: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        highest = f_k.max()
+        prefactors = n_samples_per_state * np.exp(f_k - highest)
+        denominators = prefactors @ self._factors
+        gradient = prefactors * (self._factors @ (counts / denominators))
+        return np.log(denominators) + highest - self._lowest, gradient
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of samples in the unbiased ensemble.
+
+    Attributes:
+        rows: The rows of the samples table that were used.
+        weights: Normalised weights of these rows with ``shape=(n_samples,)``.
+        bootstrap: The same for each bootstrap sample, with ``shape=(n_bootstrap, n_samples)``.
+        free_energies: The windows' dimensionless free energies f_k.
+        overlap: The windows' overlap matrix with ``shape=(K, K)``.
+        windows: The windows that have samples.
+        n_samples_per_state: N_k.
+    """
+
+    rows: np.ndarray
+    weights: np.ndarray
+    bootstrap: np.ndarray
+    free_energies: np.ndarray
+    overlap: np.ndarray
+    windows: np.ndarray
+    n_samples_per_state: np.ndarray
+
+
+def estimate_weights(
+    samples: pd.DataFrame, rows: np.ndarray, restraints: Restraints, temperature: float, n_bootstrap: int, random_seed: int
+) -> Weights:
+    """Estimate the weights of samples in the unbiased ensemble, with bootstrap samples of them.
+
+    The bootstrap draws contiguous blocks of √N_k samples of each window, which keeps what correlation is left.
+
+    Args:
+        samples: One row a frame with window and cv_1 ….
+        rows: The rows to use, in the order of windows.
+        restraints: The restraints of all windows.
+        temperature: The temperature [K].
+        n_bootstrap: The number of bootstrap samples.
+        random_seed: Seeds the bootstrap.
+    """
+    used = samples.iloc[rows]
+    sampled = np.isin(restraints.windows, used["window"].unique())
+    restraints = Restraints(
+        restraints.windows[sampled], restraints.centers[sampled], restraints.force_constants[sampled], restraints.periods
+    )
+    n_samples_per_state = np.array([(used["window"] == window).sum() for window in restraints.windows])
+    u_kn = restraints.reduced_potentials(used[cv_columns(samples)].to_numpy(), temperature)
+    equations = MBAREquations(u_kn)
+    everything = np.ones(len(rows))
+    started = equations.solve(n_samples_per_state, everything, np.zeros(len(restraints.windows)))
+    mbar = pymbar.MBAR(u_kn, n_samples_per_state, initial_f_k=started, solver_protocol="robust")
+    f_k = mbar.f_k
+
+    rng = np.random.default_rng(random_seed)
+    bootstrap = np.empty((n_bootstrap, len(rows)))
+    for b in range(n_bootstrap):
+        counts = np.concatenate([_block_counts(n, rng) for n in n_samples_per_state]).astype(float)
+        f_b = equations.solve(n_samples_per_state, counts, f_k)
+        bootstrap[b] = _normalise(equations.log_weights(f_b, n_samples_per_state), counts)
+    return Weights(
+        rows=rows,
+        weights=_normalise(equations.log_weights(f_k, n_samples_per_state), everything),
+        bootstrap=bootstrap,
+        free_energies=f_k,
+        overlap=mbar.compute_overlap()["matrix"],
+        windows=restraints.windows,
+        n_samples_per_state=n_samples_per_state,
+    )
+
+
+def _block_counts(n_samples: int, rng: np.random.Generator) -> np.ndarray:
+    """Count how often each sample is drawn when blocks of √n are drawn with replacement, around the end."""
+    length = max(1, round(np.sqrt(n_samples)))
+    starts = rng.integers(n_samples, size=-(-n_samples // length))
+    drawn = (starts[:, None] + np.arange(length)).ravel()[:n_samples] % n_samples
+    return np.bincount(drawn, minlength=n_samples)
+
+
+def _normalise(log_weights: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    weights = counts * np.exp(log_weights - log_weights.max())
+    return weights / weights.sum()
+
+
+def free_energy_surface(
+    bins: np.ndarray, n_bins: int, weights: np.ndarray, bootstrap: np.ndarray, temperature: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Project weights on bins.
+
+    Args:
+        bins: The flat index of each sample's bin.
+        n_bins: The number of bins.
+        weights: The samples' weights.
+        bootstrap: The samples' weights in each bootstrap sample.
+        temperature: The temperature [K].
+
+    Returns:
+        The free energy [kJ/mol] of each bin, with its minimum at 0, and its standard error [kJ/mol]; both NaN where no
+        sample lies. Standard errors are of the difference to the minimum of the whole estimate.
+    """
+    free_energies = _bin_free_energies(bins, n_bins, weights, temperature)
+    lowest = np.nanargmin(free_energies)
+    drawn = np.array([_bin_free_energies(bins, n_bins, sample, temperature) for sample in bootstrap])
+    errors = standard_deviation(drawn - drawn[:, [lowest]])
+    return free_energies - free_energies[lowest], np.where(np.isnan(free_energies), np.nan, errors)
+
+
+def state_free_energies(
+    members: dict[str, np.ndarray], reference: str, weights: np.ndarray, bootstrap: np.ndarray, temperature: float
+) -> dict[str, tuple[float, float]]:
+    """Return the free energy [kJ/mol] of each state against a reference state, with its standard error.
+
+    Args:
+        members: For each state which samples lie in it.
+        reference: The state whose free energy is zero.
+        weights: The samples' weights.
+        bootstrap: The samples' weights in each bootstrap sample.
+        temperature: The temperature [K].
+
+    Returns:
+        Free energy and standard error by state; NaN for a state without samples.
+    """
+
+    def differences(sample: np.ndarray) -> np.ndarray:
+        populations = np.array([sample[inside].sum() for inside in members.values()])
+        reference_population = sample[members[reference]].sum()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = -thermal_energy(temperature) * np.log(populations / reference_population)
+        return np.where(np.isfinite(values), values, np.nan)
+
+    estimates = differences(weights)
+    errors = standard_deviation(np.array([differences(sample) for sample in bootstrap]))
+    return {name: (float(f), float(e)) for name, f, e in zip(members, estimates, errors, strict=True)}
+
+
+def standard_deviation(drawn: np.ndarray) -> np.ndarray:
+    """Return the standard deviation over bootstrap samples, leaving out those where a bin is empty."""
+    finite = np.isfinite(drawn)
+    n = finite.sum(axis=0)
+    values = np.where(finite, drawn, 0.0)
+    mean = values.sum(axis=0) / np.maximum(n, 1)
+    squared = np.where(finite, (drawn - mean) ** 2, 0.0).sum(axis=0)
+    return np.where(n > 1, np.sqrt(squared / np.maximum(n - 1, 1)), np.nan)
+
+
+def _bin_free_energies(bins: np.ndarray, n_bins: int, weights: np.ndarray, temperature: float) -> np.ndarray:
+    populations = np.bincount(bins, weights=weights, minlength=n_bins)
+    with np.errstate(divide="ignore"):
+        return np.where(populations > 0, -thermal_energy(temperature) * np.log(populations), np.nan)

@@ -1,0 +1,43 @@
+"""A run's outcome in a few lines."""
+
+import pandas as pd
+
+
+def summarise(run: str, rounds: pd.DataFrame, states: pd.DataFrame, diagnostics: dict, reference_state: str) -> str:
+    """Summarise a run.
+
+    Args:
+        run: Its name.
+        rounds: The table of rounds.
+        states: The table of states.
+        diagnostics: The diagnostics of the free energies, with the verdict.
+        reference_state: The state whose free energy is zero.
+
+    Returns:
+        The summary, a few lines of text.
+    """
+    last = rounds.iloc[-1]
+    lines = [f"mesaflow run {run}", ""]
+    state = "converged" if last["converged"] else "not converged"
+    lines.append(f"rounds       {int((rounds['n_windows'] > 0).sum())} with windows, {state}")
+    lines.append(
+        f"simulated    {last['md_ns_total']:.1f} ns in seeds and rounds, {diagnostics['md_ns']:.1f} ns in production; "
+        f"{int(rounds['n_failed_windows'].sum()) + diagnostics['n_failed_windows']} windows failed"
+    )
+    for column in rounds.columns:
+        if column.startswith("n_bins_visited_"):
+            lines.append(f"coverage     {last[column]} bins of {column.removeprefix('n_bins_visited_')}")
+    for _, row in states[states["state"] != reference_state].iterrows():
+        value = f"{row['free_energy_kJ_per_mol']:.1f} ± {row['standard_error_kJ_per_mol']:.1f} kJ/mol"
+        lines.append(f"ΔF           {row['state']} − {reference_state}: {value} (one standard error)")
+    lines.append(f"verdict      {diagnostics['verdict']}")
+    lines += [f"             - {reason}" for reason in diagnostics["reasons"]]
+    lines += [
+        "",
+        "open",
+        f"  results/{run}/figures/            the figures, each with the table it is drawn from",
+        f"  results/{run}/free_energy/        free energies and diagnostics",
+        f"  results/{run}/rounds.csv          the rounds",
+        f"  results/{run}/round-*/, production/  encoders, windows and trajectories",
+    ]
+    return "\n".join(lines) + "\n"

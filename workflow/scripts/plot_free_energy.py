@@ -1,0 +1,33 @@
+"""Draw a free energy surface or profile, beside a copy of the table it is drawn from."""
+
+import shutil
+
+import pandas as pd
+
+from mesaflow.plotting import draw_profile, draw_surface, save_figure
+from mesaflow.progress import log_to
+
+
+def read_published(path: str | None, axis: str) -> pd.DataFrame:
+    """Return the published values along an axis; none where there is no file of them."""
+    columns = ["observable", "value_deg", "free_energy_kJ_per_mol", "label"]
+    table = pd.read_csv(path) if path else pd.DataFrame(columns=columns)
+    return table[table["observable"] == axis]
+
+
+def main(snakemake):
+    settings, axes = snakemake.params.figures, snakemake.params.axes
+    with log_to(snakemake.log[0]):
+        table = pd.read_csv(snakemake.input.table)
+        if len(axes) == 2:
+            figure = draw_surface(
+                table, settings["max_free_energy_kJ_per_mol"], settings["contour_step_kJ_per_mol"], settings["colour_map"]
+            )
+        else:
+            figure = draw_profile(table, read_published(settings["published"], axes[0]))
+        shutil.copyfile(snakemake.input.table, snakemake.output.table)
+        save_figure(figure, snakemake.output.svg, snakemake.output.png, settings["dpi"])
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

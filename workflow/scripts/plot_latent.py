@@ -1,0 +1,16 @@
+"""Draw a latent, coloured by each observable, with the windows placed in it."""
+
+import pandas as pd
+
+from mesaflow.plotting import draw_latent, save_figure
+from mesaflow.progress import log_to
+
+
+def main(snakemake):
+    with log_to(snakemake.log[0]):
+        figure = draw_latent(pd.read_csv(snakemake.input.table), snakemake.params.observables)
+        save_figure(figure, snakemake.output.svg, snakemake.output.png, snakemake.params.figures["dpi"])
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

@@ -1,0 +1,53 @@
+"""Project the production samples' weights on one or two observables or collective variables."""
+
+import numpy as np
+import pandas as pd
+
+from mesaflow.encoder import Encoder
+from mesaflow.files import read_arrays
+from mesaflow.observables import bin_edges
+from mesaflow.progress import log_to
+from mesaflow.reweighting import free_energy_surface
+
+
+def cv_edges(values: np.ndarray, period: float, n_bins: int) -> np.ndarray:
+    """Return bin edges over a period, or over the range of the values."""
+    if np.isfinite(period):
+        return np.linspace(-period / 2, period / 2, n_bins + 1)
+    return np.linspace(values.min(), np.nextafter(values.max(), np.inf), n_bins + 1)
+
+
+def main(snakemake):
+    settings, names = snakemake.params.projection, snakemake.params.axes
+    with log_to(snakemake.log[0]):
+        samples = pd.concat([pd.read_parquet(path) for path in snakemake.input.samples], ignore_index=True)
+        observables = pd.read_parquet(snakemake.input.observables)
+        periods = Encoder.load(snakemake.input.encoder).periods
+        estimate = read_arrays(snakemake.input.weights)
+        columns, edges, bins = {}, [], []
+        for name in names:
+            if name in settings["observables"]:
+                values = observables[name].to_numpy()[estimate["rows"]]
+                edge = bin_edges(settings["observables"][name])
+                column, shown = f"{name}_deg", np.degrees(edge)
+            else:
+                values = samples[name].to_numpy()[estimate["rows"]]
+                edge = cv_edges(values, periods[int(name.removeprefix("cv_")) - 1], settings["cv_bins"])
+                column, shown = name, edge
+            edges.append(edge)
+            bins.append(np.clip(np.searchsorted(edge, values, side="right") - 1, 0, len(edge) - 2))
+            columns[column] = (shown[:-1] + shown[1:]) / 2
+        shape = [len(edge) - 1 for edge in edges]
+        flat = np.ravel_multi_index(tuple(bins), shape)
+        free_energies, errors = free_energy_surface(
+            flat, int(np.prod(shape)), estimate["weights"], estimate["bootstrap"], snakemake.params.temperature
+        )
+        axes = [axis.ravel() for axis in np.meshgrid(*columns.values(), indexing="ij")]
+        table = pd.DataFrame(dict(zip(columns, axes, strict=True)))
+        table["free_energy_kJ_per_mol"] = free_energies
+        table["standard_error_kJ_per_mol"] = errors
+        table.to_csv(snakemake.output.surface, index=False, float_format="%.6g")
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

@@ -21,5 +21,9 @@ rule all:
         run_results,
 
 
+onstart:
+    record_configs()
+
+
 onsuccess:
     print_summaries()

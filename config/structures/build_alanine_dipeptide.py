@@ -50,7 +50,9 @@ def place_heavy_atoms() -> np.ndarray:
     for _, _, _, bond, angle, torsion in INTERNAL_COORDINATES[2:]:
         third = positions[torsion[0]] if torsion else positions[1] + np.array([0.0, 1.0, 0.0])
         positions.append(
-            place_atom(third, positions[angle[0]], positions[bond[0]], bond[1], angle[1], torsion[1] if torsion else 0.0)
+            place_atom(
+                third, positions[angle[0]], positions[bond[0]], bond[1], angle[1], torsion[1] if torsion else 0.0
+            )
         )
     return np.array(positions)
 

@@ -4,12 +4,13 @@ import os
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
+import yaml
 
 WORKFLOW = Path(workflow.current_basedir).parent
 sys.path.insert(0, str(WORKFLOW / "scripts"))
 
 from mesaflow.errors import InputError
+from mesaflow.files import write_atomically
 from mesaflow.manifest import read_manifest, split_into_batches
 from mesaflow.settings import check_inputs, check_references, load_schema, resolve_config
 
@@ -26,7 +27,7 @@ def load_runs() -> dict[str, dict]:
         if workflow.is_main_process:
             check_inputs(resolved)
     except InputError as error:
-        raise WorkflowError(*(f"config: {line}" for line in str(error).splitlines())) from None
+        sys.exit("\n".join(f"config error: {line}" for line in str(error).splitlines()))
     except ImportError:
         pass  # with --sdm conda the main process may lack OpenMM and mdtraj; prepare_system checks again
     return {resolved["run"]: resolved}
@@ -112,10 +113,6 @@ def trajectories_of(wildcards, stage: str) -> list[str]:
 
 def structure_of_run(wildcards) -> str:
     return RUNS[wildcards.run]["system"]["structure"]
-
-
-def config_of_run(wildcards) -> dict:
-    return RUNS[wildcards.run]
 
 
 def temperature(wildcards) -> float:
@@ -354,11 +351,18 @@ def run_results(wildcards) -> list[str]:
     """Return what the whole workflow makes of every run."""
     results = []
     for run in RUNS:
-        names = ["config.yaml", "provenance.json", "rounds.csv", "summary.txt"]
+        names = ["provenance.json", "rounds.csv", "summary.txt"]
         results += [f"results/{run}/{name}" for name in names]
         results += [f"results/{run}/free_energy/fes_{name}.csv" for name in surfaces_of(run)]
         results += figures_of(run)
     return results
+
+
+def record_configs() -> None:
+    """Write the resolved configuration of every run beside its results."""
+    for run, resolved in RUNS.items():
+        text = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
+        write_atomically(Path("results") / run / "config.yaml", lambda path, text=text: path.write_text(text))
 
 
 def print_summaries() -> None:

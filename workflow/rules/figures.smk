@@ -10,13 +10,13 @@ rule tabulate_training:
         "logs/{run}/figures/tabulate_training.log",
     benchmark:
         "benchmarks/{run}/figures/tabulate_training.tsv"
-    message:
-        "{wildcards.run}: tabulating losses"
+    conda:
+        "../../envs/simulation.yaml"
     resources:
         runtime="10m",
         mem_mb=2000,
-    conda:
-        "../../envs/simulation.yaml"
+    message:
+        "{wildcards.run}: tabulating losses"
     script:
         "../scripts/tabulate_training.py"
 
@@ -32,19 +32,19 @@ rule plot_training:
             labels={"run": "{run}", "figure": "loss and explained variance"},
         ),
         png="results/{run}/figures/training.png",
-    params:
-        figures=drawing_settings,
     log:
         "logs/{run}/figures/plot_training.log",
     benchmark:
         "benchmarks/{run}/figures/plot_training.tsv"
-    message:
-        "{wildcards.run}: drawing losses"
+    conda:
+        "../../envs/simulation.yaml"
     resources:
         runtime="10m",
         mem_mb=2000,
-    conda:
-        "../../envs/simulation.yaml"
+    params:
+        figures=drawing_settings,
+    message:
+        "{wildcards.run}: drawing losses"
     script:
         "../scripts/plot_training.py"
 
@@ -57,19 +57,19 @@ rule tabulate_latent:
         observables=observables_before,
     output:
         table="results/{run}/figures/latent_{stage}.csv",
-    params:
-        observables=observable_names,
     log:
         "logs/{run}/figures/tabulate_latent_{stage}.log",
     benchmark:
         "benchmarks/{run}/figures/tabulate_latent_{stage}.tsv"
-    message:
-        "{wildcards.run}: tabulating the latent of {wildcards.stage}"
+    conda:
+        "../../envs/simulation.yaml"
     resources:
         runtime="10m",
         mem_mb=2000,
-    conda:
-        "../../envs/simulation.yaml"
+    params:
+        observables=observable_names,
+    message:
+        "{wildcards.run}: tabulating the latent of {wildcards.stage}"
     script:
         "../scripts/tabulate_latent.py"
 
@@ -85,20 +85,20 @@ rule plot_latent:
             labels={"run": "{run}", "figure": "{stage}"},
         ),
         png="results/{run}/figures/latent_{stage}.png",
-    params:
-        figures=drawing_settings,
-        observables=observable_names,
     log:
         "logs/{run}/figures/plot_latent_{stage}.log",
     benchmark:
         "benchmarks/{run}/figures/plot_latent_{stage}.tsv"
-    message:
-        "{wildcards.run}: drawing the latent of {wildcards.stage}"
+    conda:
+        "../../envs/simulation.yaml"
     resources:
         runtime="10m",
         mem_mb=2000,
-    conda:
-        "../../envs/simulation.yaml"
+    params:
+        figures=drawing_settings,
+        observables=observable_names,
+    message:
+        "{wildcards.run}: drawing the latent of {wildcards.stage}"
     script:
         "../scripts/plot_latent.py"
 
@@ -111,22 +111,22 @@ rule tabulate_coverage:
     output:
         maps="results/{run}/figures/coverage_map_{axes}.csv",
         growth="results/{run}/figures/coverage_growth_{axes}.csv",
+    log:
+        "logs/{run}/figures/tabulate_coverage_{axes}.log",
+    benchmark:
+        "benchmarks/{run}/figures/tabulate_coverage_{axes}.tsv"
+    conda:
+        "../../envs/simulation.yaml"
+    resources:
+        runtime="10m",
+        mem_mb=2000,
     params:
         axes=coverage_axes,
         observables=settings("observables"),
         seed_ns=seed_ns,
         baseline_ns_per_frame=baseline_ns_per_frame,
-    log:
-        "logs/{run}/figures/tabulate_coverage_{axes}.log",
-    benchmark:
-        "benchmarks/{run}/figures/tabulate_coverage_{axes}.tsv"
     message:
         "{wildcards.run}: tabulating the coverage of {wildcards.axes}"
-    resources:
-        runtime="10m",
-        mem_mb=2000,
-    conda:
-        "../../envs/simulation.yaml"
     script:
         "../scripts/tabulate_coverage.py"
 
@@ -142,20 +142,20 @@ rule plot_coverage_maps:
             labels={"run": "{run}", "figure": "coverage by round"},
         ),
         png="results/{run}/figures/coverage_map_{axes}.png",
-    params:
-        figures=drawing_settings,
-        axes=coverage_axes,
     log:
         "logs/{run}/figures/plot_coverage_maps_{axes}.log",
     benchmark:
         "benchmarks/{run}/figures/plot_coverage_maps_{axes}.tsv"
-    message:
-        "{wildcards.run}: drawing the coverage of {wildcards.axes}"
+    conda:
+        "../../envs/simulation.yaml"
     resources:
         runtime="10m",
         mem_mb=2000,
-    conda:
-        "../../envs/simulation.yaml"
+    params:
+        figures=drawing_settings,
+        axes=coverage_axes,
+    message:
+        "{wildcards.run}: drawing the coverage of {wildcards.axes}"
     script:
         "../scripts/plot_coverage_maps.py"
 
@@ -171,19 +171,19 @@ rule plot_coverage_growth:
             labels={"run": "{run}", "figure": "coverage over simulated time"},
         ),
         png="results/{run}/figures/coverage_growth_{axes}.png",
-    params:
-        figures=drawing_settings,
     log:
         "logs/{run}/figures/plot_coverage_growth_{axes}.log",
     benchmark:
         "benchmarks/{run}/figures/plot_coverage_growth_{axes}.tsv"
-    message:
-        "{wildcards.run}: drawing the growth of coverage"
+    conda:
+        "../../envs/simulation.yaml"
     resources:
         runtime="10m",
         mem_mb=2000,
-    conda:
-        "../../envs/simulation.yaml"
+    params:
+        figures=drawing_settings,
+    message:
+        "{wildcards.run}: drawing the growth of coverage"
     script:
         "../scripts/plot_coverage_growth.py"
 
@@ -200,19 +200,19 @@ rule plot_free_energy:
         ),
         png="results/{run}/figures/fes_{axes}.png",
         table="results/{run}/figures/fes_{axes}.csv",
-    params:
-        figures=settings("figures"),
-        axes=surface_axes,
     log:
         "logs/{run}/figures/plot_free_energy_{axes}.log",
     benchmark:
         "benchmarks/{run}/figures/plot_free_energy_{axes}.tsv"
-    message:
-        "{wildcards.run}: drawing the free energy over {wildcards.axes}"
+    conda:
+        "../../envs/simulation.yaml"
     resources:
         runtime="10m",
         mem_mb=2000,
-    conda:
-        "../../envs/simulation.yaml"
+    params:
+        figures=settings("figures"),
+        axes=surface_axes,
+    message:
+        "{wildcards.run}: drawing the free energy over {wildcards.axes}"
     script:
         "../scripts/plot_free_energy.py"

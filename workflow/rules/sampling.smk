@@ -5,22 +5,22 @@ checkpoint place_windows:
         encoder="results/{run}/{stage}/encoder.npz",
     output:
         manifest="results/{run}/{stage}/windows.tsv",
-    params:
-        placement=placement_settings,
-        temperature=temperature,
-        random_seed=random_seed,
     log:
         "logs/{run}/{stage}/place_windows.log",
     benchmark:
         "benchmarks/{run}/{stage}/place_windows.tsv"
-    message:
-        "{wildcards.run}, {wildcards.stage}: placing windows"
     priority: 10
+    conda:
+        "../../envs/simulation.yaml"
     resources:
         runtime="20m",
         mem_mb=4000,
-    conda:
-        "../../envs/simulation.yaml"
+    params:
+        placement=placement_settings,
+        temperature=temperature,
+        random_seed=random_seed,
+    message:
+        "{wildcards.run}, {wildcards.stage}: placing windows"
     script:
         "../scripts/place_windows.py"
 
@@ -37,23 +37,23 @@ rule run_windows:
         trajectory="results/{run}/{stage}/batch-{batch}/trajectory.dcd",
         samples="results/{run}/{stage}/batch-{batch}/samples.parquet",
         status="results/{run}/{stage}/batch-{batch}/status.json",
+    log:
+        "logs/{run}/{stage}/batch-{batch}/run_windows.log",
+    benchmark:
+        "benchmarks/{run}/{stage}/batch-{batch}/run_windows.tsv"
+    priority: 10
+    conda:
+        "../../envs/simulation.yaml"
+    resources:
+        runtime="4h",
+        mem_mb=2000,
     params:
         windows=batch_windows,
         in_words=batch_in_words,
         simulation=window_settings,
         dynamics=settings("dynamics"),
-    log:
-        "logs/{run}/{stage}/batch-{batch}/run_windows.log",
-    benchmark:
-        "benchmarks/{run}/{stage}/batch-{batch}/run_windows.tsv"
     message:
         "{wildcards.run}, {wildcards.stage}: restrained simulations of batch {wildcards.batch}, {params.in_words}"
-    priority: 10
-    resources:
-        runtime="4h",
-        mem_mb=2000,
-    conda:
-        "../../envs/simulation.yaml"
     script:
         "../scripts/run_windows.py"
 
@@ -64,19 +64,19 @@ rule measure_observables:
         topology="results/{run}/system/topology.pdb",
     output:
         observables="results/{run}/{trajectories}/observables.parquet",
-    params:
-        observables=settings("observables"),
     log:
         "logs/{run}/{trajectories}/measure_observables.log",
     benchmark:
         "benchmarks/{run}/{trajectories}/measure_observables.tsv"
-    message:
-        "{wildcards.run}: measuring observables in the trajectories of {wildcards.trajectories}"
+    conda:
+        "../../envs/simulation.yaml"
     resources:
         runtime="20m",
         mem_mb=4000,
-    conda:
-        "../../envs/simulation.yaml"
+    params:
+        observables=settings("observables"),
+    message:
+        "{wildcards.run}: measuring observables in the trajectories of {wildcards.trajectories}"
     script:
         "../scripts/measure_observables.py"
 
@@ -86,22 +86,22 @@ rule assess_round:
         unpack(round_results),
     output:
         assessment="results/{run}/round-{round}/assessment.json",
-    params:
-        convergence=convergence_settings,
-        coverage=settings("coverage"),
-        observables=settings("observables"),
     log:
         "logs/{run}/round-{round}/assess_round.log",
     benchmark:
         "benchmarks/{run}/round-{round}/assess_round.tsv"
-    message:
-        "{wildcards.run}: assessing round {wildcards.round}"
     priority: 10
+    conda:
+        "../../envs/simulation.yaml"
     resources:
         runtime="10m",
         mem_mb=2000,
-    conda:
-        "../../envs/simulation.yaml"
+    params:
+        convergence=convergence_settings,
+        coverage=settings("coverage"),
+        observables=settings("observables"),
+    message:
+        "{wildcards.run}: assessing round {wildcards.round}"
     script:
         "../scripts/assess_round.py"
 
@@ -115,12 +115,12 @@ rule summarise_rounds:
         "logs/{run}/summarise_rounds.log",
     benchmark:
         "benchmarks/{run}/summarise_rounds.tsv"
-    message:
-        "{wildcards.run}: one table of all rounds"
+    conda:
+        "../../envs/simulation.yaml"
     resources:
         runtime="5m",
         mem_mb=1000,
-    conda:
-        "../../envs/simulation.yaml"
+    message:
+        "{wildcards.run}: one table of all rounds"
     script:
         "../scripts/summarise_rounds.py"

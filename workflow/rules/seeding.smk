@@ -5,23 +5,23 @@ rule seed_unbiased:
         platform="results/{run}/system/platform.json",
     output:
         trajectory="results/{run}/seed/replica-{replica}/trajectory.dcd",
+    log:
+        "logs/{run}/seed/replica-{replica}/seed_unbiased.log",
+    benchmark:
+        "benchmarks/{run}/seed/replica-{replica}/seed_unbiased.tsv"
+    priority: 10
+    conda:
+        "../../envs/simulation.yaml"
+    resources:
+        runtime="4h",
+        mem_mb=2000,
     params:
         dynamics=settings("dynamics"),
         simulation=seed_settings,
         random_seed=random_seed,
         stage="seed",
-    log:
-        "logs/{run}/seed/replica-{replica}/seed_unbiased.log",
-    benchmark:
-        "benchmarks/{run}/seed/replica-{replica}/seed_unbiased.tsv"
     message:
         "{wildcards.run}: unbiased seed simulation, replica {wildcards.replica}"
-    priority: 10
-    resources:
-        runtime="4h",
-        mem_mb=2000,
-    conda:
-        "../../envs/simulation.yaml"
     script:
         "../scripts/seed_unbiased.py"
 
@@ -29,15 +29,15 @@ rule seed_unbiased:
 use rule seed_unbiased as run_baseline with:
     output:
         trajectory="results/{run}/unbiased/replica-{replica}/trajectory.dcd",
+    log:
+        "logs/{run}/unbiased/replica-{replica}/run_baseline.log",
+    benchmark:
+        "benchmarks/{run}/unbiased/replica-{replica}/run_baseline.tsv"
+    priority: -10
     params:
         dynamics=settings("dynamics"),
         simulation=baseline_settings,
         random_seed=random_seed,
         stage="unbiased",
-    log:
-        "logs/{run}/unbiased/replica-{replica}/run_baseline.log",
-    benchmark:
-        "benchmarks/{run}/unbiased/replica-{replica}/run_baseline.tsv"
     message:
         "{wildcards.run}: unbiased simulation for comparison, replica {wildcards.replica}"
-    priority: -10

@@ -5,20 +5,20 @@ rule prepare_system:
         topology="results/{run}/system/topology.pdb",
         system="results/{run}/system/system.xml",
         platform="results/{run}/system/platform.json",
-    params:
-        system=settings("system"),
-        dynamics=settings("dynamics"),
     log:
         "logs/{run}/system/prepare_system.log",
     benchmark:
         "benchmarks/{run}/system/prepare_system.tsv"
-    message:
-        "{wildcards.run}: preparing the system and timing OpenMM's platforms on it"
+    conda:
+        "../../envs/simulation.yaml"
     resources:
         runtime="10m",
         mem_mb=2000,
-    conda:
-        "../../envs/simulation.yaml"
+    params:
+        system=settings("system"),
+        dynamics=settings("dynamics"),
+    message:
+        "{wildcards.run}: preparing the system and timing OpenMM's platforms on it"
     script:
         "../scripts/prepare_system.py"
 
@@ -29,20 +29,19 @@ rule record_provenance:
         system="results/{run}/system/system.xml",
         platform="results/{run}/system/platform.json",
     output:
-        config="results/{run}/config.yaml",
         provenance="results/{run}/provenance.json",
-    params:
-        config=config_of_run,
     log:
         "logs/{run}/record_provenance.log",
     benchmark:
         "benchmarks/{run}/record_provenance.tsv"
-    message:
-        "{wildcards.run}: recording versions, configuration and random seeds"
+    conda:
+        "../../envs/simulation.yaml"
     resources:
         runtime="5m",
         mem_mb=1000,
-    conda:
-        "../../envs/training.yaml"
+    params:
+        random_seed=random_seed,
+    message:
+        "{wildcards.run}: recording versions, random seed and hashes of inputs"
     script:
         "../scripts/record_provenance.py"

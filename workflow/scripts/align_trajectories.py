@@ -13,7 +13,7 @@ def main(snakemake):
         topology = load_topology(snakemake.input.topology)
         atoms = select_atoms(topology, settings["atoms"], "training.atoms")
         reference = load_positions(snakemake.input.topology)[atoms]
-        previous = TrainingSet.load(snakemake.input.previous) if "previous" in snakemake.input.keys() else None
+        previous = TrainingSet.load(snakemake.input.previous) if snakemake.input.get("previous") else None
         new = {path: load_trajectory(path, topology)[:, atoms] for path in snakemake.input.trajectories}
         training_set = extend_training_set(
             previous or TrainingSet.empty(atoms, reference),
@@ -27,4 +27,4 @@ def main(snakemake):
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main(snakemake)

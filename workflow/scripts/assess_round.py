@@ -22,7 +22,7 @@ def main(snakemake):
             return {name: int(visited_bins(table, axes, observables).sum()) for name, axes in coverage.items()}
 
         n_bins = [count_bins(n) for n in range(1, len(tables) + 1)]
-        previous = read_json(snakemake.input.previous) if "previous" in snakemake.input.keys() else None
+        previous = read_json(snakemake.input.previous) if snakemake.input.get("previous") else None
         converged = (previous is not None and previous["converged"]) or has_converged(
             n_bins, settings["convergence_growth"], settings["convergence_rounds"]
         )
@@ -44,4 +44,4 @@ def main(snakemake):
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main(snakemake)

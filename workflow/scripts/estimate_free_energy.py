@@ -81,7 +81,11 @@ def main(snakemake):
         for name, (free_energy, error) in states.items():
             (first, first_error), (second, second_error) = (half[name] for half in halves)
             spread = math.hypot(first_error, second_error)
-            difference = abs(second - first) / spread if spread > 0 else (0.0 if name == settings["reference_state"] else math.nan)
+            difference = (
+                abs(second - first) / spread
+                if spread > 0
+                else (0.0 if name == settings["reference_state"] else math.nan)
+            )
             state_diagnostics[name] = {
                 "free_energy_kJ_per_mol": finite_or_none(free_energy),
                 "standard_error_kJ_per_mol": finite_or_none(error),
@@ -123,4 +127,4 @@ def main(snakemake):
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main(snakemake)

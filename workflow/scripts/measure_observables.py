@@ -17,10 +17,12 @@ def main(snakemake):
             table.insert(0, "trajectory", path)
             table.insert(1, "frame", range(len(table)))
             tables.append(table)
-        everything = pd.concat(tables, ignore_index=True) if len(tables) == 1 else pd.concat(tables[1:], ignore_index=True)
+        everything = (
+            pd.concat(tables, ignore_index=True) if len(tables) == 1 else pd.concat(tables[1:], ignore_index=True)
+        )
         types = dict.fromkeys(observables, float) | {"trajectory": str, "frame": int}
         everything.astype(types).to_parquet(snakemake.output.observables)
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main(snakemake)

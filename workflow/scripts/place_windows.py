@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mesaflow.boundary import find_edges, find_sparse_cells
 from mesaflow.dataset import TrainingSet
 from mesaflow.encoder import Encoder
 from mesaflow.files import read_json
@@ -12,21 +13,22 @@ from mesaflow.units import thermal_energy
 from mesaflow.windows import Window, place_boundary_windows, place_overlapping_windows
 
 
-def place(cvs: np.ndarray, encoder: Encoder, placement: dict, temperature: float, random_seed: int) -> list[Window]:
+def place(
+    training_set: TrainingSet, encoder: Encoder, placement: dict, temperature: float, random_seed: int
+) -> list[Window]:
     """Place windows as a stage's settings ask for."""
-    if "energy_budget_kJ_per_mol" in placement:
-        return place_boundary_windows(
-            cvs,
-            encoder.periods,
-            placement["n_windows"],
-            placement["n_bins"],
-            placement["energy_budget_kJ_per_mol"],
-            placement["reach"],
-            np.random.default_rng(random_seed),
+    rng = np.random.default_rng(random_seed)
+    cvs, n_windows = encoder.evaluate(training_set.frames), placement["n_windows"]
+    if "boundary" not in placement:
+        return place_overlapping_windows(
+            cvs, encoder.periods, n_windows, placement["spacing_in_widths"], thermal_energy(temperature), rng
         )
-    spacing = placement["spacing_in_widths"]
-    return place_overlapping_windows(
-        cvs, encoder.periods, placement["n_windows"], spacing, thermal_energy(temperature)
+    if placement["boundary"] == "edges":
+        boundary = find_edges(cvs, encoder.periods, n_windows, rng)
+    else:
+        boundary = find_sparse_cells(cvs, encoder.periods, n_windows, placement["n_bins"], rng)
+    return place_boundary_windows(
+        cvs, encoder.periods, boundary, placement["energy_budget_kJ_per_mol"], placement["reach"]
     )
 
 
@@ -36,12 +38,11 @@ def main(snakemake):
         training_set = TrainingSet.load(snakemake.input.training_set)
         encoder = Encoder.load(snakemake.input.encoder)
         windows = []
-        if "assessment" in snakemake.input.keys() and read_json(snakemake.input.assessment)["converged"]:
+        if snakemake.input.get("assessment") and read_json(snakemake.input.assessment)["converged"]:
             log.info("the rounds before have converged: no more windows")
         else:
             seed = derive_seed(random_seed, stage, "placement")
-            cvs = encoder.evaluate(training_set.frames)
-            windows = place(cvs, encoder, snakemake.params.placement, snakemake.params.temperature, seed)
+            windows = place(training_set, encoder, snakemake.params.placement, snakemake.params.temperature, seed)
             log.info("%d windows", len(windows))
         write_manifest(
             snakemake.output.manifest,
@@ -53,4 +54,4 @@ def main(snakemake):
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main(snakemake)

@@ -21,7 +21,10 @@ def main(snakemake):
         table = pd.read_csv(snakemake.input.table)
         if len(axes) == 2:
             figure = draw_surface(
-                table, settings["max_free_energy_kJ_per_mol"], settings["contour_step_kJ_per_mol"], settings["colour_map"]
+                table,
+                settings["max_free_energy_kJ_per_mol"],
+                settings["contour_step_kJ_per_mol"],
+                settings["colour_map"],
             )
         else:
             figure = draw_profile(table, read_published(settings["published"], axes[0]))
@@ -30,4 +33,4 @@ def main(snakemake):
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main(snakemake)

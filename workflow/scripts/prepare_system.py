@@ -3,7 +3,7 @@
 from mesaflow.files import write_json
 from mesaflow.progress import log_to
 from mesaflow.simulation import Dynamics, choose_platform
-from mesaflow.systems import build_system, load_structure, load_positions, minimise, save_system, save_topology
+from mesaflow.systems import build_system, load_positions, load_structure, minimise, save_system, save_topology
 
 
 def main(snakemake):
@@ -21,4 +21,4 @@ def main(snakemake):
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main(snakemake)

@@ -13,7 +13,7 @@ def main(snakemake):
     stage, restart = snakemake.wildcards.stage, snakemake.wildcards.restart
     with log_to(snakemake.log[0]) as log:
         training_set = TrainingSet.load(snakemake.input.training_set)
-        if training_set.n_new == 0 and "previous_encoder" in snakemake.input.keys():
+        if training_set.n_new == 0 and snakemake.input.get("previous_encoder"):
             log.info("no new frames: the encoder of the last round is handed through")
             shutil.copyfile(snakemake.input.previous_encoder, snakemake.output.encoder)
             shutil.copyfile(snakemake.input.previous_training, snakemake.output.training)
@@ -43,4 +43,4 @@ def main(snakemake):
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main(snakemake)

@@ -66,7 +66,12 @@ class Autoencoder(nn.Module):
 
 
 def export_encoder(
-    network: Autoencoder, inputs: torch.Tensor, atoms: np.ndarray, scale: float, references: np.ndarray, superposes: bool
+    network: Autoencoder,
+    inputs: torch.Tensor,
+    atoms: np.ndarray,
+    scale: float,
+    references: np.ndarray,
+    superposes: bool,
 ) -> Encoder:
     """Turn the trained encoder into plain arrays, with its linear CVs whitened.
 

@@ -46,9 +46,7 @@ class HarmonicRestraint:
         return energy, self._forces.copy(), self._cvs.copy()
 
     def _restrain(self, positions: np.ndarray) -> float:
-        return kernel.restrain(
-            positions, *self._arguments, self.center, self.force_constant, self._cvs, self._forces
-        )
+        return kernel.restrain(positions, *self._arguments, self.center, self.force_constant, self._cvs, self._forces)
 
 
 def add_restraint(system: openmm.System, restraint: HarmonicRestraint) -> None:

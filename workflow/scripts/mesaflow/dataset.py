@@ -78,7 +78,9 @@ class TrainingSet:
 
     def save(self, path: Path) -> None:
         """Write the training set to an ``.npz`` file of plain arrays."""
-        arrays = {name: getattr(self, name) for name in ("atoms", "references", "aligned", "role", "trajectory", "frame")}
+        arrays = {
+            name: getattr(self, name) for name in ("atoms", "references", "aligned", "role", "trajectory", "frame")
+        }
         write_arrays(path, paths=np.array(self.paths, dtype=str), n_new=np.array(self.n_new), **arrays)
 
     @staticmethod
@@ -112,7 +114,12 @@ def extend_training_set(
         InputError: If coordinates are not finite.
     """
     rng = np.random.default_rng(random_seed)
-    aligned, roles, owners, frames = [training_set.aligned], [training_set.role], [training_set.trajectory], [training_set.frame]
+    aligned, roles, owners, frames = (
+        [training_set.aligned],
+        [training_set.role],
+        [training_set.trajectory],
+        [training_set.frame],
+    )
     for i, (path, positions) in enumerate(trajectories.items(), start=len(training_set.paths)):
         if not np.isfinite(positions).all():
             raise InputError(f"the trajectory {path} holds coordinates that are not finite; remove it and run again.")

@@ -122,7 +122,9 @@ def judge(diagnostics: dict) -> tuple[str, list[str]]:
     """
     reasons = []
     if diagnostics["n_failed_windows"]:
-        reasons.append(f"{diagnostics['n_failed_windows']} windows failed; see their status.json and lower the force constants.")
+        reasons.append(
+            f"{diagnostics['n_failed_windows']} windows failed; see their status.json and lower the force constants."
+        )
     if diagnostics["n_connected_parts"] > 1:
         reasons.append(
             f"the windows fall into {diagnostics['n_connected_parts']} parts that do not overlap; "
@@ -148,11 +150,15 @@ def judge(diagnostics: dict) -> tuple[str, list[str]]:
         error = values["standard_error_kJ_per_mol"]
         if error is None or error > LARGEST_ERROR:
             shown = "unknown" if error is None else f"{error:.1f} kJ/mol"
-            reasons.append(f"the standard error of {state} is {shown}, above {LARGEST_ERROR} kJ/mol; lengthen production.length_ps.")
+            reasons.append(
+                f"the standard error of {state} is {shown}, above {LARGEST_ERROR} kJ/mol; lengthen production.length_ps."
+            )
         difference = values["split_half_difference_in_errors"]
         if difference is None or difference > LARGEST_SPLIT_DIFFERENCE:
             shown = "cannot be compared" if difference is None else f"differ by {difference:.1f} standard errors"
-            reasons.append(f"the first and second halves of the data {shown} in {state}; lengthen production.length_ps.")
+            reasons.append(
+                f"the first and second halves of the data {shown} in {state}; lengthen production.length_ps."
+            )
     return ("not yet" if reasons else "trustworthy"), reasons
 
 

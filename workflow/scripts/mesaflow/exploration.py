@@ -83,7 +83,9 @@ def run_batch(
                 result = simulate(system, start, dynamics, schedule, seed, restarts[-1], restraint, on_steps)
             except SimulationFailure as failure:
                 logger.warning("window %d, attempt %d: %s", window, attempt + 1, failure)
-                status["failures"].append({"force_constant": force_constant, "random_seed": seed, "error": str(failure)})
+                status["failures"].append(
+                    {"force_constant": force_constant, "random_seed": seed, "error": str(failure)}
+                )
                 continue
             status |= {"outcome": "finished", "force_constant": force_constant, "random_seed": seed}
             parts.append((result["positions"], _tabulate(window, result, dynamics, schedule)))

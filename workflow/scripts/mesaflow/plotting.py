@@ -10,9 +10,9 @@ from .files import write_atomically
 
 matplotlib.use("Agg")
 
-from matplotlib import pyplot as plt  # noqa: E402  (the backend is chosen first)
-from matplotlib.colors import BoundaryNorm  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
+from matplotlib import pyplot as plt
+from matplotlib.colors import BoundaryNorm
+from matplotlib.figure import Figure
 
 _STYLE = {
     "font.size": 9,
@@ -55,7 +55,9 @@ def draw_training(table: pd.DataFrame) -> Figure:
         rows = table[table["round"] == number]
         left.plot(rows["epoch"], rows["loss_training"], color=colour, lw=0.8, ls=":")
         left.plot(rows["epoch"], rows["loss_validation"], color=colour, lw=1.2, label=f"{number}")
-    left.set(xlabel="epoch", ylabel="loss per coordinate [scale²]", yscale="log", title="dotted: training, solid: validation")
+    left.set(
+        xlabel="epoch", ylabel="loss per coordinate [scale²]", yscale="log", title="dotted: training, solid: validation"
+    )
     left.title.set_fontsize(8)
     left.legend(title="round", fontsize=7, title_fontsize=7, ncols=2)
     explained = table.groupby("round")[["fve_training", "fve_validation"]].first()
@@ -71,9 +73,13 @@ def draw_latent(table: pd.DataFrame, observables: list[str]) -> Figure:
     frames, windows = table[table["kind"] == "frame"], table[table["kind"] == "window"]
     y = "cv_2" if "cv_2" in table else None
     panels = observables or [None]
-    figure, axes = plt.subplots(1, len(panels), figsize=(3.7 * len(panels), 3.4), squeeze=False, sharex=True, sharey=True)
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(3.7 * len(panels), 3.4), squeeze=False, sharex=True, sharey=True
+    )
     for axis, name in zip(axes[0], panels, strict=True):
-        colour = {"c": frames[f"{name}_deg"], "cmap": _CYCLIC_MAP, "vmin": -180, "vmax": 180} if name else {"color": "0.4"}
+        colour = (
+            {"c": frames[f"{name}_deg"], "cmap": _CYCLIC_MAP, "vmin": -180, "vmax": 180} if name else {"color": "0.4"}
+        )
         heights = frames[y] if y else np.zeros(len(frames))
         points = axis.scatter(frames["cv_1"], heights, s=3, linewidths=0, rasterized=True, **colour)
         axis.scatter(
@@ -131,7 +137,10 @@ def draw_coverage_profile(table: pd.DataFrame) -> Figure:
 def draw_coverage_growth(table: pd.DataFrame) -> Figure:
     """Draw the number of visited bins over simulated time, for the rounds and for unbiased simulations."""
     figure, axis = plt.subplots(figsize=(4.2, 3.0))
-    styles = {"rounds": ("s-", "#1b4f8a", "rounds of biased windows"), "unbiased": ("-", "0.55", "unbiased simulations")}
+    styles = {
+        "rounds": ("s-", "#1b4f8a", "rounds of biased windows"),
+        "unbiased": ("-", "0.55", "unbiased simulations"),
+    }
     for name, (line, colour, label) in styles.items():
         rows = table[table["simulation"] == name]
         if len(rows):
@@ -149,7 +158,9 @@ def draw_surface(table: pd.DataFrame, maximum: float, step: float, colour_map: s
     levels = np.arange(0, maximum + step / 2, step)
     figure, axis = plt.subplots(figsize=(4.6, 3.7))
     values = np.clip(grid.to_numpy(), 0, maximum)
-    filled = axis.contourf(grid.columns, grid.index, values, levels=levels, cmap=colour_map, norm=BoundaryNorm(levels, 256))
+    filled = axis.contourf(
+        grid.columns, grid.index, values, levels=levels, cmap=colour_map, norm=BoundaryNorm(levels, 256)
+    )
     axis.contour(grid.columns, grid.index, values, levels=levels[::2], colors="black", linewidths=0.3)
     sampled = np.isfinite(grid.to_numpy()).astype(float)
     axis.contour(grid.columns, grid.index, sampled, levels=[0.5], colors="0.35", linewidths=0.9, linestyles="--")
@@ -179,7 +190,11 @@ def draw_profile(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
         axis.plot(published["value_deg"], published[_FREE_ENERGY], "kx", ms=6, label="published")
         for _, row in published.iterrows():
             axis.annotate(
-                row["label"], (row["value_deg"], row[_FREE_ENERGY]), xytext=(5, 4), textcoords="offset points", fontsize=7
+                row["label"],
+                (row["value_deg"], row[_FREE_ENERGY]),
+                xytext=(5, 4),
+                textcoords="offset points",
+                fontsize=7,
             )
     if x.endswith("_deg"):
         axis.set(xlim=(-180, 180), xticks=range(-180, 181, 60))

@@ -69,7 +69,9 @@ def decorrelate(samples: pd.DataFrame, discard: float) -> np.ndarray:
             continue
         starts, inefficiencies = zip(*(_equilibration(rows[column].to_numpy()) for column in columns), strict=True)
         rows = rows.iloc[max(starts) :]
-        chosen.append(rows.index.to_numpy()[timeseries.subsample_correlated_data(np.zeros(len(rows)), max(inefficiencies))])
+        chosen.append(
+            rows.index.to_numpy()[timeseries.subsample_correlated_data(np.zeros(len(rows)), max(inefficiencies))]
+        )
     if not chosen:
         raise InputError("no production window has enough samples after its ramp; lengthen production.length_ps.")
     return np.concatenate(chosen)
@@ -160,7 +162,12 @@ class Weights:
 
 
 def estimate_weights(
-    samples: pd.DataFrame, rows: np.ndarray, restraints: Restraints, temperature: float, n_bootstrap: int, random_seed: int
+    samples: pd.DataFrame,
+    rows: np.ndarray,
+    restraints: Restraints,
+    temperature: float,
+    n_bootstrap: int,
+    random_seed: int,
 ) -> Weights:
     """Estimate the weights of samples in the unbiased ensemble, with bootstrap samples of them.
 
@@ -177,7 +184,10 @@ def estimate_weights(
     used = samples.iloc[rows]
     sampled = np.isin(restraints.windows, used["window"].unique())
     restraints = Restraints(
-        restraints.windows[sampled], restraints.centers[sampled], restraints.force_constants[sampled], restraints.periods
+        restraints.windows[sampled],
+        restraints.centers[sampled],
+        restraints.force_constants[sampled],
+        restraints.periods,
     )
     n_samples_per_state = np.array([(used["window"] == window).sum() for window in restraints.windows])
     u_kn = restraints.reduced_potentials(used[cv_columns(samples)].to_numpy(), temperature)

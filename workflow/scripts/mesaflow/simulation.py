@@ -148,7 +148,9 @@ def simulation_fingerprint(
         "random_seed": random_seed,
     }
     if restraint is not None:
-        parts |= {f"encoder_{i}": np.asarray(part) for i, part in enumerate(restraint.encoder.kernel_arguments["restrain"])}
+        parts |= {
+            f"encoder_{i}": np.asarray(part) for i, part in enumerate(restraint.encoder.kernel_arguments["restrain"])
+        }
         parts |= {"center": restraint.center, "force_constant": restraint.force_constant}
         parts |= {"atoms": restraint.encoder.atoms}
     return fingerprint(**parts)
@@ -266,9 +268,7 @@ def _step(integrator: openmm.Integrator, n_steps: int) -> None:
         raise SimulationFailure(str(error)) from error
 
 
-def _observe(
-    context: openmm.Context, restraint: HarmonicRestraint | None, hottest: float
-) -> dict[str, np.ndarray]:
+def _observe(context: openmm.Context, restraint: HarmonicRestraint | None, hottest: float) -> dict[str, np.ndarray]:
     """Read a frame and check it; ``hottest`` is the largest kinetic energy [kJ/mol] of a sound simulation."""
     state = context.getState(positions=True, energy=True)
     positions = state.getPositions(asNumpy=True).value_in_unit(unit.nanometer)

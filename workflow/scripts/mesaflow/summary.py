@@ -1,5 +1,7 @@
 """A run's outcome in a few lines."""
 
+import math
+
 import pandas as pd
 
 
@@ -28,8 +30,9 @@ def summarise(run: str, rounds: pd.DataFrame, states: pd.DataFrame, diagnostics:
         if column.startswith("n_bins_visited_"):
             lines.append(f"coverage     {last[column]} bins of {column.removeprefix('n_bins_visited_')}")
     for _, row in states[states["state"] != reference_state].iterrows():
-        value = f"{row['free_energy_kJ_per_mol']:.1f} ± {row['standard_error_kJ_per_mol']:.1f} kJ/mol"
-        lines.append(f"ΔF           {row['state']} − {reference_state}: {value} (one standard error)")
+        value = f"{row['free_energy_kJ_per_mol']:.1f} ± {row['standard_error_kJ_per_mol']:.1f} kJ/mol (standard error)"
+        reached = math.isfinite(row["free_energy_kJ_per_mol"])
+        lines.append(f"ΔF           {row['state']} − {reference_state}: {value if reached else 'not reached'}")
     lines.append(f"verdict      {diagnostics['verdict']}")
     lines += [f"             - {reason}" for reason in diagnostics["reasons"]]
     lines += [

@@ -84,9 +84,7 @@ def minimise(system: openmm.System, positions: np.ndarray) -> np.ndarray:
     Returns:
         The minimised positions [nm] with ``shape=(n_atoms, 3)``.
     """
-    context = openmm.Context(
-        system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference")
-    )
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
     context.setPositions(positions)
     openmm.LocalEnergyMinimizer.minimize(context, _MINIMISATION_TOLERANCE)
     return context.getState(positions=True).getPositions(asNumpy=True).value_in_unit(unit.nanometer)

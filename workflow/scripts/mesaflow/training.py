@@ -132,7 +132,9 @@ def train(
         InputError: If there are no training or no validation frames, or frames are not finite.
     """
     if not np.isfinite(aligned).all():
-        raise InputError("the training set holds coordinates that are not finite; remove the trajectory they came from.")
+        raise InputError(
+            "the training set holds coordinates that are not finite; remove the trajectory they came from."
+        )
     if is_validation.all() or not is_validation.any():
         raise InputError(
             f"the training set has {np.sum(~is_validation)} training and {np.sum(is_validation)} validation frames; "
@@ -180,7 +182,9 @@ class _Data:
     def permutations(self) -> torch.Tensor:
         """Return the order of one epoch: every frame the same number of times."""
         n_passes = max(1, round(self._settings.epoch_frames / len(self)))
-        orders = [torch.randperm(len(self), generator=self._generator, device=self._frames.device) for _ in range(n_passes)]
+        orders = [
+            torch.randperm(len(self), generator=self._generator, device=self._frames.device) for _ in range(n_passes)
+        ]
         return torch.cat(orders)
 
     def batch(self, index: torch.Tensor | slice, noise: float) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,0 +1,37 @@
+# make run    sets up .venv and runs the default workflow on all cores
+# make test   sets up .venv and runs every test
+# make venv   only sets up; make lint, make docs: see below
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test lint docs figures venv clean
+
+run: venv
+	$(BIN)/snakemake --cores all
+
+test: venv
+	$(BIN)/pytest
+
+lint: venv
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakemake --lint
+
+docs: venv
+	PYTHONPATH=workflow/scripts $(BIN)/python -c "from mesaflow.settings import load_schema, render_documentation; \
+	print(render_documentation(load_schema('workflow/schemas/config.schema.yaml')), end='')" > config/README.md
+
+venv: $(VENV)/installed
+
+$(VENV)/installed: requirements.txt
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+	  { echo "mesaflow needs Python 3.11 or newer; name one, as in: make run PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --requirement requirements.txt
+	touch $@
+
+clean:
+	rm -rf results logs benchmarks .snakemake

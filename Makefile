@@ -1,12 +1,12 @@
 # make run    sets up .venv and runs the default workflow on all cores
 # make test   sets up .venv and runs every test
-# make venv   only sets up; make lint, make docs: see below
+# make venv   only sets up; make lint runs the linters, make bench the benchmark, make docs writes config/README.md
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint docs figures venv clean
+.PHONY: run test lint bench docs venv clean
 
 run: venv
 	$(BIN)/snakemake --cores all
@@ -19,6 +19,9 @@ lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
+
+bench: venv
+	PYTHONPATH=workflow/scripts OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/bench_bias.py
 
 docs: venv
 	PYTHONPATH=workflow/scripts $(BIN)/python -c "from mesaflow.settings import load_schema, render_documentation; \

@@ -118,6 +118,7 @@ def draw_coverage_maps(table: pd.DataFrame) -> Figure:
         n_visited = (table["first_round"] <= number).sum()
         axis.set_title(f"{'seed' if number == 0 else f'round {number}'}: {n_visited}", fontsize=8)
         axis.set(xlim=(-180, 180), ylim=(-180, 180), xticks=[-180, 0, 180], yticks=[-180, 0, 180], aspect="equal")
+        axis.tick_params(labelsize=7)
     for axis in axes.flat[len(rounds) :]:
         axis.set_visible(False)
     figure.supxlabel(axis_label(x), fontsize=9)

@@ -1,7 +1,9 @@
 """Progress of long work in a log file: one line every few seconds, with speed and time left."""
 
 import logging
+import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,12 +20,14 @@ _MICROSECONDS_PER_SECOND = 1e6
 
 @contextmanager
 def log_to(path: Path) -> Iterator[logging.Logger]:
-    """Send logging, warnings and everything printed to a log file while the block runs.
+    """Send logging, warnings and everything printed, also by compiled libraries, to a log file while the block runs.
 
     An ``InputError`` ends the program with its one sentence instead of a traceback.
     """
-    console = sys.stderr
-    with open(path, "w", buffering=1) as file:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with open(path, "w", buffering=1) as file, _redirected(1, file.fileno()), _redirected(2, file.fileno()) as console:
+        stdout, stderr = sys.stdout, sys.stderr
         sys.stdout = sys.stderr = file
         logging.basicConfig(stream=file, level=logging.INFO, format="%(asctime)s %(message)s", force=True)
         logging.captureWarnings(True)
@@ -31,10 +35,25 @@ def log_to(path: Path) -> Iterator[logging.Logger]:
             yield logging.getLogger("mesaflow")
         except InputError as error:
             print(f"error: {error}", file=file)
-            print(f"error: {error}", file=console)
+            os.write(console, f"error: {error}\n".encode())
             sys.exit(1)
+        except Exception:
+            traceback.print_exc(file=file)
+            raise
         finally:
-            sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+            sys.stdout, sys.stderr = stdout, stderr
+
+
+@contextmanager
+def _redirected(descriptor: int, target: int) -> Iterator[int]:
+    """Point a file descriptor elsewhere while the block runs; yield a copy of the one that it replaces."""
+    saved = os.dup(descriptor)
+    os.dup2(target, descriptor)
+    try:
+        yield saved
+    finally:
+        os.dup2(saved, descriptor)
+        os.close(saved)
 
 
 class _Progress(tqdm):

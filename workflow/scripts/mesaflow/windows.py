@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse.csgraph import minimum_spanning_tree
 
-from .boundary import Boundary, cv_scales, periodic_tree, wrap
+from .boundary import Boundary, cv_scales, nearest_frames, periodic_tree, wrap
+from .encoder import minimum_image
 
 _SPACING_RESOLUTION = 0.01  # relative, at which the search for the smallest spacing stops
+_LONGEST_EDGE = 1.3  # spacings between neighbours, from which a gap is filled
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def place_overlapping_windows(
     """Spread windows over all that has been visited, spaced and restrained so that neighbours overlap.
 
     Centres are frames no two of which are closer than a spacing, and from one of which no frame is farther than it; the
-    spacing is the smallest that needs at most ``n_windows``. A free harmonic window has the width σ = (RT/κ)^½, so that
+    spacing is the smallest that needs at most ``n_windows``, with those that bridge the gaps between them. A free harmonic window has the width σ = (RT/κ)^½, so that
     with neighbours ``s`` widths apart κ = RT (s / spacing)². The number of windows grows with the region visited, whatever
     the number of CVs that it is embedded in.
 
@@ -73,25 +76,53 @@ def place_overlapping_windows(
     tree = periodic_tree(cvs, periods)
     points = wrap(cvs, periods)
 
-    def centers_at(spacing: float) -> list[int]:
+    def centers_at(spacing: float) -> np.ndarray | None:
         covered = np.zeros(len(cvs), dtype=bool)
         chosen: list[int] = []
         for frame in order:
             if not covered[frame]:
                 chosen.append(int(frame))
                 if len(chosen) > n_windows:
-                    break
+                    return None
                 covered[tree.query_ball_point(points[frame], spacing)] = True
-        return chosen
+        centers = np.concatenate([cvs[chosen], bridge_gaps(cvs[chosen], periods, spacing)])
+        return centers if len(centers) <= n_windows else None
 
-    too_fine, spacing = 0.0, float(np.linalg.norm(np.ptp(points, axis=0))) + np.finfo(float).tiny
-    frames = centers_at(spacing)
+    spacing = float(np.linalg.norm(np.ptp(points, axis=0))) + np.finfo(float).tiny
+    too_fine, centers = 0.0, centers_at(spacing)
     while spacing - too_fine > _SPACING_RESOLUTION * spacing:
         middle = (too_fine + spacing) / 2
         finer = centers_at(middle)
-        if len(finer) > n_windows:
+        if finer is None:
             too_fine = middle
         else:
-            spacing, frames = middle, finer
-    force_constant = thermal_energy * (spacing_in_widths / spacing) ** 2
-    return [Window(cvs[frame], force_constant, frame) for frame in sorted(frames)]
+            spacing, centers = middle, finer
+    force_constant = float(thermal_energy * (spacing_in_widths / spacing) ** 2)
+    starts = nearest_frames(cvs, centers, periods)
+    return [Window(center, force_constant, int(start)) for center, start in zip(centers, starts, strict=True)]
+
+
+def bridge_gaps(centers: np.ndarray, periods: np.ndarray, spacing: float) -> np.ndarray:
+    """Find the points that make one chain of neighbours of all centres.
+
+    Where simulations have crossed a barrier too fast to leave a frame on it, the centres on its two sides are farther apart
+    than neighbours, and nothing would connect their free energies. The edges of the minimum spanning tree that are longer
+    than ``_LONGEST_EDGE`` spacings are filled with evenly spaced points.
+
+    Args:
+        centers: The centres with ``shape=(n_centers, n_cvs)``.
+        periods: The period of each CV, infinity where it has none.
+        spacing: The distance between neighbours.
+
+    Returns:
+        The additional points with ``shape=(n_points, n_cvs)``.
+    """
+    offsets = minimum_image(centers[None] - centers[:, None], periods)
+    distances = np.linalg.norm(offsets, axis=2)
+    first, second = minimum_spanning_tree(distances).nonzero()
+    points = [np.empty((0, centers.shape[1]))]
+    for i, j in zip(first, second, strict=True):
+        if distances[i, j] > _LONGEST_EDGE * spacing:
+            n_steps = int(np.ceil(distances[i, j] / spacing))
+            points.append(centers[i] + np.arange(1, n_steps)[:, None] / n_steps * offsets[i, j])
+    return np.concatenate(points)

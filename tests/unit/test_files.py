@@ -1,0 +1,81 @@
+import os
+
+import numpy as np
+import pytest
+from mesaflow.files import read_arrays, read_json, write_arrays, write_atomically, write_json
+
+
+def fail_halfway(temporary):
+    temporary.write_text("half")
+    raise KeyboardInterrupt
+
+
+def test_folders_are_made(tmp_path):
+    path = tmp_path / "a" / "b" / "file.txt"
+    write_atomically(path, lambda temporary: temporary.write_text("text"))
+    assert path.read_text() == "text"
+    assert os.listdir(path.parent) == ["file.txt"]
+
+
+def test_interrupted_writing_leaves_the_old_file_alone(tmp_path):
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(path, fail_halfway)
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["file.txt"]
+
+
+def test_interrupted_writing_leaves_no_new_file(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "file.txt", fail_halfway)
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_file_itself_is_untouched_until_the_end(tmp_path):
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+    seen = []
+
+    def write(temporary):
+        temporary.write_text("new")
+        seen.append((path.read_text(), temporary.parent))
+
+    write_atomically(path, write)
+    assert seen == [("old", tmp_path)]
+    assert path.read_text() == "new"
+
+
+def test_json_comes_back(tmp_path):
+    content = {"b": [1, 2.5, None, True], "a": {"ß": "x"}}
+    write_json(tmp_path / "file.json", content)
+    assert read_json(tmp_path / "file.json") == content
+    assert (tmp_path / "file.json").read_text().endswith("}\n")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_json_refuses_what_json_does_not_know(tmp_path, value):
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(tmp_path / "file.json", {"value": value})
+    assert os.listdir(tmp_path) == []
+
+
+def test_arrays_come_back(tmp_path):
+    arrays = {"a": np.arange(6, dtype=np.int16).reshape(2, 3), "b": np.array("text"), "c": np.array([np.nan, 1.5])}
+    write_arrays(tmp_path / "file.npz", **arrays)
+    loaded = read_arrays(tmp_path / "file.npz")
+    assert loaded.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert loaded[name].dtype == array.dtype
+        np.testing.assert_array_equal(loaded[name], array)
+
+
+def test_arrays_are_written_to_the_name_given(tmp_path):
+    write_arrays(tmp_path / "state", a=np.zeros(2))
+    assert os.listdir(tmp_path) == ["state"]
+
+
+def test_pickled_objects_are_refused(tmp_path):
+    write_arrays(tmp_path / "file.npz", a=np.array([{"x": 1}], dtype=object))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        read_arrays(tmp_path / "file.npz")

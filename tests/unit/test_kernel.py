@@ -1,0 +1,221 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from mesaflow.bias import HarmonicRestraint
+from mesaflow.encoder import Encoder
+from scipy.spatial.transform import Rotation
+
+SMALLEST_GAP = 1e-3  # nm²: the reference's gradient through an SVD loses digits where singular values meet
+
+ENCODERS = st.fixed_dictionaries(
+    {
+        "seed": st.integers(0, 10_000),
+        "n_atoms": st.integers(4, 9),
+        "hidden_layers": st.lists(st.integers(2, 12), min_size=1, max_size=3).map(tuple),
+        "cv_kinds": st.lists(st.sampled_from(["linear", "tanh", "circular"]), min_size=1, max_size=3).map(tuple),
+        "activation": st.sampled_from(["tanh", "silu"]),
+        "superposes": st.booleans(),
+    }
+)
+
+
+def conformation(encoder: Encoder, seed: int, mirrored: bool = False) -> np.ndarray:
+    """A distorted copy of the reference in a random pose."""
+    rng = np.random.default_rng(seed)
+    reference = encoder.references[0]
+    distorted = reference + rng.normal(scale=0.05, size=reference.shape)
+    if mirrored:
+        distorted = distorted * [1, 1, -1]
+    return distorted @ Rotation.random(rng=rng).as_matrix() + rng.normal(size=3)
+
+
+def singular_values(encoder: Encoder, positions: np.ndarray) -> np.ndarray:
+    return np.linalg.svd((positions - positions.mean(axis=0)).T @ encoder.references[0], compute_uv=False)
+
+
+def autograd_cvs(encoder: Encoder, positions: torch.Tensor) -> torch.Tensor:
+    """The collective variables from torch's own operations, superposed by an SVD."""
+    placed = positions - positions.mean(dim=0)
+    if encoder.superposes:
+        u, _, vt = torch.linalg.svd(placed.T @ torch.tensor(encoder.references[0]))
+        sign = torch.sign(torch.linalg.det(u.detach() @ vt.detach()))
+        placed = placed @ u @ torch.diag(torch.stack([torch.ones_like(sign), torch.ones_like(sign), sign])) @ vt
+    values = placed.reshape(-1) / encoder.scale
+    activation = {"tanh": torch.tanh, "silu": torch.nn.functional.silu}[encoder.activation]
+    for i, (weight, bias) in enumerate(zip(encoder.weights, encoder.biases, strict=True)):
+        values = torch.nn.functional.linear(values, torch.tensor(weight), torch.tensor(bias))
+        if i < len(encoder.weights) - 1:
+            values = activation(values)
+    cvs, node = [], 0
+    for kind in encoder.cv_kinds:
+        if kind == "circular":
+            cvs.append(torch.atan2(values[node + 1], values[node]))
+            node += 2
+        else:
+            cvs.append(torch.tanh(values[node]) if kind == "tanh" else values[node])
+            node += 1
+    return torch.stack(cvs)
+
+
+def autograd_restraint(
+    encoder: Encoder, positions: np.ndarray, center: np.ndarray, force_constant: float
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Energy, forces and collective variables of a restraint from torch's autograd."""
+    leaf = torch.tensor(positions, requires_grad=True)
+    cvs = autograd_cvs(encoder, leaf)
+    deviation = cvs - torch.tensor(center)
+    periodic = torch.tensor([kind == "circular" for kind in encoder.cv_kinds])
+    deviation = torch.where(periodic, torch.atan2(torch.sin(deviation), torch.cos(deviation)), deviation)
+    energy = 0.5 * force_constant * (deviation**2).sum()
+    (gradient,) = torch.autograd.grad(energy, leaf)
+    return energy.item(), -gradient.numpy(), cvs.detach().numpy()
+
+
+def assert_close(actual: np.ndarray, expected: np.ndarray, tolerance: float) -> None:
+    """Compare arrays relative to the largest element."""
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance * np.abs(expected).max())
+
+
+def pair_encoder(cv_kinds: tuple[str, ...]) -> Encoder:
+    """An encoder of two atoms without hidden layer, whose nodes are x and y of the first, relative to the centroid [nm]."""
+    weight = np.zeros((2, 6))
+    weight[0, 0] = weight[1, 1] = 1.0
+    return Encoder(
+        atoms=np.arange(2),
+        scale=1.0,
+        references=np.zeros((1, 2, 3)),
+        superposes=False,
+        weights=(weight,),
+        biases=(np.zeros(2),),
+        activation="tanh",
+        cv_kinds=cv_kinds,
+    )
+
+
+def pair(x: float, y: float) -> np.ndarray:
+    """Two atoms about the origin, the first at (x, y, 0) [nm]."""
+    return np.array([[x, y, 0.0], [-x, -y, 0.0]])
+
+
+@given(options=ENCODERS, seed=st.integers(0, 10_000), mirrored=st.booleans())
+def test_values_and_forces_agree_with_autograd(random_encoder, options, seed, mirrored):
+    encoder = random_encoder(**options)
+    positions = conformation(encoder, seed, mirrored)
+    assume(np.abs(np.diff(singular_values(encoder, positions))).min() > SMALLEST_GAP)
+    center = np.random.default_rng(seed).uniform(-3, 3, size=encoder.n_cvs)
+    energy, forces, cvs = HarmonicRestraint(encoder, center, 30.0).evaluate(positions)
+    expected_energy, expected_forces, expected_cvs = autograd_restraint(encoder, positions, center, 30.0)
+    assert_close(encoder.evaluate(positions[None])[0], expected_cvs, 1e-8)
+    assert_close(cvs, expected_cvs, 1e-8)
+    assert energy == pytest.approx(expected_energy, rel=1e-8)
+    assert_close(forces, expected_forces, 1e-8)
+
+
+@given(options=ENCODERS, seed=st.integers(0, 10_000))
+def test_forces_agree_with_finite_differences(random_encoder, options, seed):
+    encoder = random_encoder(**options)
+    positions = conformation(encoder, seed)
+    restraint = HarmonicRestraint(encoder, encoder.evaluate(positions[None])[0] + 0.7, 30.0)
+    _, forces, _ = restraint.evaluate(positions)
+    step = 1e-5
+    numerical = np.empty_like(positions)
+    for index in np.ndindex(positions.shape):
+        shift = np.zeros_like(positions)
+        shift[index] = step
+        difference = restraint.evaluate(positions + shift)[0] - restraint.evaluate(positions - shift)[0]
+        numerical[index] = -difference / (2 * step)
+    assert_close(forces, numerical, 1e-6)
+
+
+@given(options=ENCODERS, seed=st.integers(0, 10_000))
+def test_pose_changes_no_cv_and_turns_the_forces(random_encoder, options, seed):
+    encoder = random_encoder(**options | {"superposes": True})
+    positions = conformation(encoder, seed)
+    rng = np.random.default_rng(seed + 1)
+    rotation = Rotation.random(rng=rng).as_matrix()
+    restraint = HarmonicRestraint(encoder, np.full(encoder.n_cvs, 0.5), 30.0)
+    energy, forces, cvs = restraint.evaluate(positions)
+    posed_energy, posed_forces, posed_cvs = restraint.evaluate(positions @ rotation + rng.normal(size=3))
+    np.testing.assert_allclose(posed_cvs, cvs, rtol=0, atol=1e-10)
+    assert posed_energy == pytest.approx(energy, rel=1e-10)
+    assert_close(posed_forces, forces @ rotation, 1e-10)
+
+
+@given(options=ENCODERS, seed=st.integers(0, 10_000))
+def test_translation_changes_no_cv_without_superposition(random_encoder, options, seed):
+    encoder = random_encoder(**options | {"superposes": False})
+    positions = conformation(encoder, seed)
+    shifted = encoder.evaluate(np.stack([positions, positions + [1.0, -2.0, 3.0]]))
+    np.testing.assert_allclose(shifted[1], shifted[0], rtol=0, atol=1e-10)
+
+
+def test_rotation_changes_cvs_without_superposition(random_encoder):
+    encoder = random_encoder(superposes=False)
+    reference = encoder.references[0]
+    turned = reference @ Rotation.from_euler("z", 90, degrees=True).as_matrix()
+    first, second = encoder.evaluate(np.stack([reference, turned]))
+    assert np.abs(first - second).max() > 0.1
+
+
+@given(options=ENCODERS, seed=st.integers(0, 10_000))
+def test_forces_neither_push_nor_turn_the_molecule(random_encoder, options, seed):
+    encoder = random_encoder(**options)
+    positions = conformation(encoder, seed)
+    _, forces, cvs = HarmonicRestraint(encoder, np.zeros(encoder.n_cvs), 30.0).evaluate(positions)
+    assume(np.abs(cvs).max() > 1e-3)
+    size = np.abs(forces).sum()
+    assert np.abs(forces.sum(axis=0)).max() < 1e-12 * size
+    if encoder.superposes:
+        torque = np.cross(positions - positions.mean(axis=0), forces).sum(axis=0)
+        assert np.abs(torque).max() < 1e-10 * size
+
+
+def test_mirror_image_has_other_cvs(random_encoder):
+    encoder = random_encoder()
+    reference = encoder.references[0]
+    first, second = encoder.evaluate(np.stack([reference, reference * [1, 1, -1]]))
+    assert np.abs(first - second).max() > 0.01
+
+
+def test_linear_and_tanh_cvs_by_hand():
+    restraint = HarmonicRestraint(pair_encoder(("linear", "tanh")), np.array([0.1, 0.0]), 10.0)
+    energy, forces, cvs = restraint.evaluate(pair(0.3, 0.4) + 5.0)
+    np.testing.assert_allclose(cvs, [0.3, np.tanh(0.4)], atol=1e-14)
+    assert energy == pytest.approx(0.5 * 10 * (0.2**2 + np.tanh(0.4) ** 2))
+    pull = [10 * 0.2, 10 * np.tanh(0.4) * (1 - np.tanh(0.4) ** 2), 0]
+    np.testing.assert_allclose(forces, [-np.array(pull) / 2, np.array(pull) / 2], atol=1e-13)
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_circular_cv_is_restrained_by_the_minimum_image(side):
+    angle, center = side * (np.pi - 0.1), -side * (np.pi - 0.2)
+    restraint = HarmonicRestraint(pair_encoder(("circular",)), np.array([center]), 10.0)
+    energy, forces, cvs = restraint.evaluate(pair(np.cos(angle), np.sin(angle)))
+    assert cvs[0] == pytest.approx(angle)
+    assert energy == pytest.approx(0.5 * 10 * 0.3**2)
+    towards_center = side * np.array([-np.sin(angle), np.cos(angle), 0])
+    np.testing.assert_allclose(forces[0], 0.5 * 10 * 0.3 * towards_center, atol=1e-12)
+
+
+@pytest.mark.parametrize("length", [0.0, 1e-300, 1e-12, 1e-7])
+def test_circular_cv_without_direction_has_finite_forces(length):
+    restraint = HarmonicRestraint(pair_encoder(("circular",)), np.array([1.0]), 10.0)
+    energy, forces, cvs = restraint.evaluate(pair(length, 0.0))
+    assert np.isfinite([energy, *forces.ravel(), *cvs]).all()
+    assert np.abs(forces).max() <= 0.5 * 10 * length / 1e-12 + 1e-12
+
+
+def test_reference_itself_is_left_in_place(random_encoder):
+    superposing, centering = random_encoder(superposes=True), random_encoder(superposes=False)
+    reference = superposing.references
+    np.testing.assert_allclose(superposing.evaluate(reference), centering.evaluate(reference), atol=1e-12)
+
+
+def test_every_frame_is_evaluated_alone(random_encoder):
+    encoder = random_encoder()
+    frames = np.stack([conformation(encoder, seed) for seed in range(6)])
+    alone = np.concatenate([encoder.evaluate(frame[None]) for frame in frames])
+    np.testing.assert_array_equal(encoder.evaluate(frames), alone)
+    np.testing.assert_array_equal(encoder.evaluate(frames[::-1]), alone[::-1])

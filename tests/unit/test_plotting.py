@@ -1,0 +1,95 @@
+"""Figures hold what their tables say, and come out the same twice."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from mesaflow import plotting
+
+
+@pytest.fixture
+def surface():
+    angles = np.arange(-175, 180, 10.0)
+    phi, psi = (axis.ravel() for axis in np.meshgrid(angles, angles, indexing="ij"))
+    free_energy = np.where(phi < 100, 20 * (1 - np.cos(np.radians(phi + 80))), np.nan)
+    return pd.DataFrame(
+        {"phi_deg": phi, "psi_deg": psi, "free_energy_kJ_per_mol": free_energy, "standard_error_kJ_per_mol": 0.5}
+    )
+
+
+@pytest.fixture
+def profile():
+    angles = np.arange(-175, 180, 10.0)
+    free_energy = 20 * (1 - np.cos(np.radians(angles + 80)))
+    return pd.DataFrame({"phi_deg": angles, "free_energy_kJ_per_mol": free_energy, "standard_error_kJ_per_mol": 0.5})
+
+
+def test_a_figure_is_written_twice_with_the_same_bytes(profile, tmp_path):
+    published = pd.DataFrame({"value_deg": [-79], "free_energy_kJ_per_mol": [0.0], "label": ["C7eq"]})
+    for name in ("first", "second"):
+        figure = plotting.draw_profile(profile, published)
+        plotting.save_figure(figure, tmp_path / f"{name}.svg", tmp_path / f"{name}.png", dpi=50)
+    for kind in ("svg", "png"):
+        assert (tmp_path / f"first.{kind}").read_bytes() == (tmp_path / f"second.{kind}").read_bytes()
+    assert "C7eq" in (tmp_path / "first.svg").read_text()
+
+
+def test_a_profile_has_a_band_of_two_standard_errors(profile):
+    axis = plotting.draw_profile(profile, pd.DataFrame()).axes[0]
+    band = axis.collections[0].get_paths()[0].vertices
+    at_zero = band[np.isclose(band[:, 0], 5.0), 1]
+    line = profile.loc[profile["phi_deg"] == 5, "free_energy_kJ_per_mol"].item()
+    assert at_zero.min() == pytest.approx(line - 1.0)
+    assert at_zero.max() == pytest.approx(line + 1.0)
+
+
+def test_a_surface_leaves_unsampled_bins_white(surface):
+    figure = plotting.draw_surface(surface, maximum=80, step=5, colour_map="viridis")
+    axis = figure.axes[0]
+    filled = axis.collections[0]
+    furthest = max(path.vertices[:, 0].max() for path in filled.get_paths() if len(path.vertices))
+    assert furthest <= 95
+    assert axis.get_xlabel() == "φ [°]"
+    assert axis.get_ylabel() == "ψ [°]"
+
+
+def test_coverage_maps_count_the_bins_visited_so_far():
+    table = pd.DataFrame({"phi_deg": [-175, -165, 5], "psi_deg": [5, 5, 5], "first_round": [0, 1, 1]})
+    figure = plotting.draw_coverage_maps(table)
+    assert [axis.get_title() for axis in figure.axes if axis.get_visible()] == ["seed: 1", "round 1: 3"]
+
+
+def test_growth_is_drawn_with_and_without_unbiased_simulations():
+    rounds = pd.DataFrame({"simulation": "rounds", "md_ns": [0.8, 2.3], "n_bins_visited": [100, 200]})
+    unbiased = pd.DataFrame({"simulation": "unbiased", "md_ns": [1.0, 2.0], "n_bins_visited": [90, 110]})
+    assert len(plotting.draw_coverage_growth(rounds).axes[0].lines) == 1
+    both = plotting.draw_coverage_growth(pd.concat([rounds, unbiased])).axes[0]
+    assert both.lines[1].get_ydata().tolist() == [90, 110]
+
+
+def test_a_latent_has_a_panel_for_each_observable_and_shows_the_windows():
+    frames = pd.DataFrame({"kind": "frame", "cv_1": [0.0, 1.0], "cv_2": [0.0, 1.0], "phi_deg": [-80, 60], "psi_deg": 0})
+    windows = pd.DataFrame({"kind": "window", "cv_1": [2.0], "cv_2": [3.0]})
+    axes = plotting.draw_latent(pd.concat([frames, windows]), ["phi", "psi"]).axes[:2]
+    for axis in axes:
+        assert axis.collections[1].get_offsets().tolist() == [[2.0, 3.0]]
+
+
+def test_a_latent_of_one_cv_and_no_observable_can_be_drawn():
+    table = pd.DataFrame({"kind": ["frame", "window"], "cv_1": [0.0, 1.0]})
+    assert plotting.draw_latent(table, []).axes[0].get_xlabel() == "CV 1"
+
+
+def test_training_shows_every_round():
+    table = pd.DataFrame(
+        {
+            "round": [1, 1, 2, 2],
+            "epoch": [1, 2, 1, 2],
+            "loss_training": [1.0, 0.5, 0.9, 0.4],
+            "loss_validation": [1.1, 0.6, 1.0, 0.5],
+            "fve_training": [0.8, 0.8, 0.9, 0.9],
+            "fve_validation": [0.7, 0.7, 0.8, 0.8],
+        }
+    )
+    losses, explained = plotting.draw_training(table).axes
+    assert len(losses.lines) == 4
+    assert explained.lines[1].get_ydata().tolist() == [0.7, 0.8]

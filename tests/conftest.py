@@ -13,6 +13,7 @@ import openmm
 import pytest
 import yaml
 from hypothesis import settings
+
 from mesaflow.encoder import Encoder, n_output_nodes
 from mesaflow.settings import load_schema
 

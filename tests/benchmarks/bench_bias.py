@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import openmm
+
 from mesaflow.alignment import center
 from mesaflow.bias import HarmonicRestraint, add_restraint
 from mesaflow.encoder import Encoder
@@ -26,7 +27,9 @@ def random_encoder(reference: np.ndarray, superposes: bool) -> Encoder:
     sizes = [3 * len(BACKBONE), 40, 2]
     weights = [rng.normal(size=(n_out, n_in)) / np.sqrt(n_in) for n_in, n_out in zip(sizes, sizes[1:], strict=False)]
     biases = [np.zeros(n_out) for n_out in sizes[1:]]
-    return Encoder(BACKBONE, 0.5, reference[None], superposes, tuple(weights), tuple(biases), "tanh", ("linear", "linear"))
+    return Encoder(
+        BACKBONE, 0.5, reference[None], superposes, tuple(weights), tuple(biases), "tanh", ("linear", "linear")
+    )
 
 
 class DoNothing:

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
 from mesaflow.alignment import center, check_reference, optimal_rotations, superpose
 from mesaflow.errors import InputError
-from scipy.spatial.transform import Rotation
 
 
 def posed_frames(seed: int, n_frames: int, n_atoms: int, mirrored: bool) -> tuple[np.ndarray, np.ndarray]:

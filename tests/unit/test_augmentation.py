@@ -1,7 +1,8 @@
 import numpy as np
 import torch
-from mesaflow.augmentation import augment, random_rotations
 from scipy import stats
+
+from mesaflow.augmentation import augment, random_rotations
 
 N_ROTATIONS = 20_000
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+
 from mesaflow.autoencoder import Autoencoder, CVLayer, export_encoder
 
 N_ATOMS, SCALE = 4, 0.5
@@ -61,6 +62,13 @@ def test_a_cv_that_never_changes_is_exported_finite(frames):
     trained = network(("linear", "linear"))
     with torch.no_grad():
         trained.encoder[-1].weight[1] = 0
+    assert np.isfinite(export(trained, frames).evaluate(frames)).all()
+
+
+def test_cvs_of_which_none_changes_are_exported_finite(frames):
+    trained = network(("linear", "linear"))
+    with torch.no_grad():
+        trained.encoder[-1].weight.zero_()
     assert np.isfinite(export(trained, frames).evaluate(frames)).all()
 
 

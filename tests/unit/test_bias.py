@@ -4,9 +4,10 @@ import pickle
 import numpy as np
 import openmm
 import pytest
+from openmm import unit
+
 from mesaflow.bias import HarmonicRestraint, add_restraint
 from mesaflow.systems import build_system, load_structure
-from openmm import unit
 
 ENERGY, FORCE = unit.kilojoule_per_mole, unit.kilojoule_per_mole / unit.nanometer
 

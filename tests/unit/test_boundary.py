@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from mesaflow.boundary import Grid, boundary_cells, find_edges, find_sparse_cells, nearest_frames, wrap
 
 NOT_PERIODIC = np.array([np.inf, np.inf])

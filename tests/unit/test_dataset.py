@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from mesaflow.alignment import superpose
 from mesaflow.dataset import TRAINING, UNUSED, VALIDATION, TrainingSet, assign_roles, extend_training_set
 from mesaflow.errors import InputError

@@ -3,9 +3,10 @@ import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
 from mesaflow.bias import HarmonicRestraint
 from mesaflow.encoder import Encoder
-from scipy.spatial.transform import Rotation
 
 SMALLEST_GAP = 1e-3  # nm²: the reference's gradient through an SVD loses digits where singular values meet
 

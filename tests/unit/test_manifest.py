@@ -2,6 +2,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+
 from mesaflow.manifest import center_columns, read_manifest, split_into_batches, write_manifest
 
 

@@ -1,6 +1,7 @@
 import hashlib
 
 import pytest
+
 from mesaflow.randomness import derive_seed
 
 LARGEST = 2**31 - 1

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from mesaflow.files import write_arrays
 from mesaflow.restart import Restart, fingerprint, restart_folder
 

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pymbar
 import pytest
+
 from mesaflow.encoder import minimum_image
 from mesaflow.errors import InputError
 from mesaflow.reweighting import (
@@ -133,9 +134,7 @@ def test_counts_weigh_like_repeated_samples():
         u_kn = RESTRAINTS.reduced_potentials(table[["cv_1"]].to_numpy(), TEMPERATURE)
         return MBAREquations(u_kn).solve(n_repeated, counts, np.zeros(14))
 
-    np.testing.assert_allclose(
-        solve(few, counts.astype(float)), solve(repeated, np.ones(len(repeated))), atol=1e-5
-    )
+    np.testing.assert_allclose(solve(few, counts.astype(float)), solve(repeated, np.ones(len(repeated))), atol=1e-5)
 
 
 def test_weights_are_normalised(weights):

@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import openmm
 import pytest
+
 from mesaflow import simulation
 from mesaflow.bias import HarmonicRestraint
 from mesaflow.errors import InputError

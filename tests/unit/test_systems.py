@@ -1,6 +1,8 @@
 import numpy as np
 import openmm
 import pytest
+from openmm import unit
+
 from mesaflow.bias import HarmonicRestraint, add_restraint
 from mesaflow.errors import InputError
 from mesaflow.systems import (
@@ -13,7 +15,6 @@ from mesaflow.systems import (
     save_system,
     save_topology,
 )
-from openmm import unit
 
 AMBER = ["amber99sb.xml"]
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+
 from mesaflow.alignment import center, superpose
 from mesaflow.encoder import Encoder
 from mesaflow.errors import InputError
@@ -122,12 +123,12 @@ def test_alignment_leaves_no_variance_to_the_pose(trained):
 
 
 def test_plain_autoencoder_leaves_much_variance_to_the_pose(plain):
-    assert min(plain.pose_variance_fraction) > 0.5
+    assert min(plain.pose_variance_fraction) > 0.9
 
 
-def test_augmentation_leaves_less_variance_to_the_pose_than_a_plain_autoencoder(fit, plain):
+def test_augmentation_frees_a_cv_from_the_pose_but_not_exactly(fit):
     augmented = fit(replace(QUICK, invariance="augmentation", hidden_layers=[40]))
-    assert 0 < max(augmented.pose_variance_fraction) < min(plain.pose_variance_fraction)
+    assert 0.001 < min(augmented.pose_variance_fraction) < 0.3
     assert not augmented.encoder.superposes
 
 
@@ -171,10 +172,21 @@ def test_several_references_share_one_encoder(conformations, is_validation, refe
     assert result.encoder.n_cvs == 2
 
 
-def test_best_weights_are_kept(trained):
+def test_loss_goes_down(trained):
     assert trained.loss_curve.shape[1] == 2
     assert trained.best_epoch == np.argmin(trained.loss_curve[:, 1]) + 1
     assert trained.loss_curve[trained.best_epoch - 1, 1] < 0.1 * trained.loss_curve[0, 1]
+
+
+def test_weights_of_the_best_epoch_are_kept(fit):
+    settings = replace(QUICK, learning_rate=0.15, max_epochs=12)
+    losses = fit(settings).loss_curve[:, 1]
+    n_epochs = 2 + np.flatnonzero(losses[1:] > np.minimum.accumulate(losses)[:-1])[-1]  # ends with a worse epoch
+    result = fit(replace(settings, max_epochs=n_epochs))
+    assert result.best_epoch < n_epochs
+    stopped_there = fit(replace(settings, max_epochs=result.best_epoch))
+    assert_same_network(result.encoder, stopped_there.encoder)
+    assert result.fve_validation == stopped_there.fve_validation
 
 
 def test_training_stops_when_nothing_gets_better(fit):

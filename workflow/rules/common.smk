@@ -123,6 +123,7 @@ def temperature(wildcards) -> float:
 
 DATA_KEYS = ("atoms", "validation_fraction", "validation_block_frames")
 DRIVER_KEYS = ("n_rounds", "windows_per_batch", "convergence_growth", "convergence_rounds")
+RELAXATION_KEYS = ("n_candidates", "max_energy_kJ_per_mol")
 SIMULATION_KEYS = ("length_ps", "save_interval_ps", "ramp_ps", "max_attempts")
 
 
@@ -157,7 +158,7 @@ def training_settings(wildcards) -> dict:
 
 def placement_settings(wildcards) -> dict:
     section = RUNS[wildcards.run][stage_section(wildcards.stage)]
-    return drop(section, *DRIVER_KEYS, *SIMULATION_KEYS, "n_cvs", "hidden_layers")
+    return drop(section, *DRIVER_KEYS, *SIMULATION_KEYS, *RELAXATION_KEYS, "n_cvs", "hidden_layers")
 
 
 def window_settings(wildcards) -> dict:
@@ -201,12 +202,20 @@ def restart_trainings(wildcards) -> list[str]:
     return restarts_of(wildcards, "training.json")
 
 
-def previous_assessment(wildcards) -> dict[str, str]:
-    """Return what the last round came to, which decides whether this one places windows."""
+def placement_data(wildcards) -> dict[str, str]:
+    """Return what windows are placed by: all frames and what the last round came to, or in production relaxed frames."""
+    folder = f"results/{wildcards.run}"
+    if wildcards.stage == "production":
+        return {"relaxed": f"{folder}/production/relaxed.npz", "trajectory": f"{folder}/production/relaxed.dcd"}
+    data = {"training_set": f"{folder}/{wildcards.stage}/training_set.npz"}
     before = previous_stage(wildcards)
-    if before == "seed" or wildcards.stage == "production":
-        return {}
-    return {"assessment": f"results/{wildcards.run}/{before}/assessment.json"}
+    if before != "seed":
+        data["assessment"] = f"{folder}/{before}/assessment.json"
+    return data
+
+
+def relaxation_settings(wildcards) -> dict:
+    return keep(RUNS[wildcards.run]["production"], RELAXATION_KEYS)
 
 
 def batch_windows(wildcards) -> list[dict]:

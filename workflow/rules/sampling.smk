@@ -1,7 +1,33 @@
+rule relax_frames:
+    input:
+        training_set="results/{run}/production/training_set.npz",
+        encoder="results/{run}/production/encoder.npz",
+        topology="results/{run}/system/topology.pdb",
+        system="results/{run}/system/system.xml",
+    output:
+        trajectory="results/{run}/production/relaxed.dcd",
+        relaxed="results/{run}/production/relaxed.npz",
+    log:
+        "logs/{run}/production/relax_frames.log",
+    benchmark:
+        "benchmarks/{run}/production/relax_frames.tsv"
+    conda:
+        "../../envs/simulation.yaml"
+    resources:
+        runtime="2h",
+        mem_mb=4000,
+    params:
+        relaxation=relaxation_settings,
+        random_seed=random_seed,
+    message:
+        "{wildcards.run}, production: relaxing frames from everywhere the rounds have been"
+    script:
+        "../scripts/relax_frames.py"
+
+
 checkpoint place_windows:
     input:
-        unpack(previous_assessment),
-        training_set="results/{run}/{stage}/training_set.npz",
+        unpack(placement_data),
         encoder="results/{run}/{stage}/encoder.npz",
     output:
         manifest="results/{run}/{stage}/windows.tsv",

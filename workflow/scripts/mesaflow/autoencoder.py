@@ -91,9 +91,7 @@ def export_encoder(
     biases = [layer.bias.detach().cpu().double().numpy() for layer in linear_layers]
     cv_kinds = network.cv_layer.cv_kinds
     if set(cv_kinds) == {"linear"}:
-        with torch.no_grad():
-            nodes = network.encoder(inputs).cpu().double().numpy()
-        mean, whitening = _whitening(nodes)
+        mean, whitening = find_whitening(network, inputs)
         weights[-1] = whitening @ weights[-1]
         biases[-1] = whitening @ (biases[-1] - mean)
     return Encoder(
@@ -108,12 +106,17 @@ def export_encoder(
     )
 
 
-def _whitening(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean of values and the matrix that maps deviations from it to uncorrelated unit variances."""
+@torch.no_grad()
+def find_whitening(network: Autoencoder, inputs: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean of an encoder's nodes, and the matrix that maps deviations from it to uncorrelated unit variances.
+
+    A direction in which nothing varies keeps its scale.
+    """
+    values = network.encoder(inputs).cpu().double().numpy()
     mean = values.mean(axis=0)
     variances, axes = np.linalg.eigh(np.cov(values - mean, rowvar=False).reshape(values.shape[1], -1))
     order = np.argsort(variances)[::-1]
-    floor = np.finfo(float).eps * variances[order[0]]
-    axes = axes[:, order]
+    variances, axes = variances[order], axes[:, order]
+    varies = variances > np.finfo(float).eps * variances[0]
     axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), range(len(order))] < 0, -1.0, 1.0)
-    return mean, axes.T / np.sqrt(np.maximum(variances[order], floor))[:, None]
+    return mean, axes.T / np.sqrt(np.where(varies, variances, 1.0))[:, None]

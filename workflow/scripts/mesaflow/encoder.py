@@ -124,8 +124,8 @@ class Encoder:
                 activation=str(arrays["activation"]),
                 cv_kinds=tuple(str(kind) for kind in arrays["cv_kinds"]),
             )
-        except (KeyError, ValueError, EOFError) as error:
-            raise InputError(f"{path} is not an encoder of mesaflow ({error}); remove it and run again.") from error
+        except KeyError as error:
+            raise InputError(f"{path} is not an encoder: it has no {error}; remove it and run again.") from error
 
 
 def minimum_image(differences: np.ndarray, periods: np.ndarray) -> np.ndarray:

@@ -79,9 +79,12 @@ def run_batch(
             restraint = HarmonicRestraint(encoder, center, force_constant)
             key = simulation_fingerprint(system, start, dynamics, schedule, seed, restraint)
             restarts.append(Restart(restart_folder(window, key)))
+            steps_done = []
+            count = _counting(on_steps, steps_done)
             try:
-                result = simulate(system, start, dynamics, schedule, seed, restarts[-1], restraint, on_steps)
+                result = simulate(system, start, dynamics, schedule, seed, restarts[-1], restraint, count)
             except SimulationFailure as failure:
+                on_steps(-sum(steps_done))
                 logger.warning("window %d, attempt %d: %s", window, attempt + 1, failure)
                 status["failures"].append(
                     {"force_constant": force_constant, "random_seed": seed, "error": str(failure)}
@@ -99,6 +102,16 @@ def run_batch(
         statuses=statuses,
         restarts=restarts,
     )
+
+
+def _counting(on_steps: Callable[[int], object], done: list[int]) -> Callable[[int], None]:
+    """Also keep what is reported, so that the steps of a failed attempt can be taken back."""
+
+    def count(n_steps: int) -> None:
+        done.append(n_steps)
+        on_steps(n_steps)
+
+    return count
 
 
 def _tabulate(window: int, result: dict[str, np.ndarray], dynamics: Dynamics, schedule: Schedule) -> pd.DataFrame:

@@ -2,11 +2,14 @@
 
 import json
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from .errors import InputError
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
@@ -47,6 +50,14 @@ def write_arrays(path: Path, **arrays: np.ndarray) -> None:
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read all arrays of an ``.npz`` file; pickled objects in it are refused."""
-    with np.load(path, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+    """Read all arrays of an ``.npz`` file; pickled objects in it are refused.
+
+    Raises:
+        InputError: If the file is damaged, or no ``.npz`` file of plain arrays.
+        FileNotFoundError: If there is no such file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is damaged, or no file of mesaflow; remove it and run again.") from error

@@ -42,6 +42,8 @@ def measure(topology: mdtraj.Topology, positions: np.ndarray, observables: dict[
     Returns:
         One column an observable: dihedral angles [rad] from −π to π.
     """
+    if not observables:
+        return pd.DataFrame(index=range(len(positions)))
     quadruples = [resolve_dihedral(topology, name, item["dihedral"]) for name, item in observables.items()]
     trajectory = mdtraj.Trajectory(positions, topology)
     angles = mdtraj.compute_dihedrals(trajectory, quadruples, periodic=False)
@@ -89,7 +91,7 @@ def in_state(table: pd.DataFrame, ranges: dict[str, list[float]]) -> np.ndarray:
     """
     inside = np.ones(len(table), dtype=bool)
     for name, (start, stop) in ranges.items():
-        degrees = np.degrees(table[name].to_numpy())
+        degrees = np.mod(np.degrees(table[name].to_numpy()) + 180, 360) - 180
         if start <= stop:
             inside &= (degrees >= start) & (degrees < stop)
         else:

@@ -88,6 +88,13 @@ class EpochProgress(_Progress):
         super().__init__(n_epochs, description, "epochs")
 
 
+class FrameProgress(_Progress):
+    """Progress of work on single frames."""
+
+    def __init__(self, n_frames: int, description: str):
+        super().__init__(n_frames, description, "frames")
+
+
 class StepProgress(_Progress):
     """Progress of simulations, in steps, with ns/day and µs/step."""
 

@@ -4,6 +4,7 @@ import copy
 import difflib
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ def resolve_config(config: dict, schema: dict) -> dict:
     """
     resolved = _with_defaults(copy.deepcopy(config), schema)
     validator = jsonschema.Draft202012Validator(schema)
-    faults = [line for error in validator.iter_errors(resolved) for line in _describe(error)]
+    faults = {line for error in validator.iter_errors(resolved) for line in _describe(error)}
+    faults |= {f"{key} is {_show(value)}; give a finite number." for key, value in _not_finite(resolved)}
     if faults:
         raise InputError("\n".join(sorted(faults)))
     return resolved
@@ -55,6 +57,15 @@ def _with_defaults(value: Any, schema: dict) -> Any:
         for key in value.keys() - schema.get("properties", {}).keys():
             value[key] = _with_defaults(value[key], others)
     return value
+
+
+def _not_finite(value: Any, key: str = "") -> Iterator[tuple[str, float]]:
+    """Yield the keys whose values are NaN or infinite, which no bound of a schema refuses reliably."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield key, value
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, item in items:
+        yield from _not_finite(item, f"{key}.{name}" if key else str(name))
 
 
 def _describe(error: jsonschema.ValidationError) -> list[str]:
@@ -84,8 +95,14 @@ def _describe(error: jsonschema.ValidationError) -> list[str]:
         case "minItems" | "maxItems":
             words = "at least" if error.validator == "minItems" else "at most"
             return [f"{key} is {_show(value)} with {len(value)} items; give {words} {rule}."]
+        case "minProperties":
+            return [f"{key} is {_show(value)}; give at least {rule} key with a value."]
+        case "uniqueItems":
+            return [f"{key} is {_show(value)}; name each item once."]
         case "pattern":
             allowed = error.schema.get("x-allowed", f"text that matches {rule}")
+            if "propertyNames" in error.absolute_schema_path:
+                return [f"{prefix}{value} is no name that can be used here; give {allowed}."]
             return [f"{key} is {_show(value)}; give {allowed}."]
         case _:
             return [f"{key} is {_show(value)}: {error.message}."]
@@ -137,7 +154,8 @@ def check_references(config: dict) -> None:
             raise InputError(
                 f"observables.{name}.bin_width_deg is {observable['bin_width_deg']}; give a divisor of 360."
             )
-    for stage in ("seeding", "exploration", "production"):
+    stages = ("seeding", "baseline", "exploration", "production")
+    for stage in stages if config["baseline"]["n_replicas"] else [s for s in stages if s != "baseline"]:
         length, interval = config[stage]["length_ps"], config[stage]["save_interval_ps"]
         if length < interval:
             raise InputError(

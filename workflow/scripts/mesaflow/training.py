@@ -1,15 +1,15 @@
 """Training of an autoencoder on aligned targets (torch)."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
 from .augmentation import augment
-from .autoencoder import Autoencoder, export_encoder
-from .encoder import Encoder
+from .autoencoder import Autoencoder, export_encoder, find_whitening
+from .encoder import Encoder, n_output_nodes
 from .errors import InputError
 
 _POSE_FRAMES, _POSES = 200, 50  # conformations and poses that pose_variance_fraction is estimated from
@@ -129,7 +129,7 @@ def train(
         on_epoch: Called after every epoch.
 
     Raises:
-        InputError: If there are no training or no validation frames, or frames are not finite.
+        InputError: If there are no training or no validation frames, frames are not finite, or training diverges.
     """
     if not np.isfinite(aligned).all():
         raise InputError(
@@ -155,10 +155,10 @@ def train(
     encoder = export_encoder(
         network, data.clean_inputs(), atoms, settings.scale, references, settings.invariance == "alignment"
     )
-    fve, fve_without = _explained_variance(network, validation)
+    fve, fve_without = _explained_variance(network, validation, data)
     return TrainingResult(
         encoder=encoder,
-        fve_training=_explained_variance(network, data)[0],
+        fve_training=_explained_variance(network, data, data)[0],
         fve_validation=fve,
         fve_lost_per_cv=[fve - without for without in fve_without],
         pose_variance_fraction=pose_variance_fraction(encoder, aligned[0][is_validation], random_seed),
@@ -242,36 +242,53 @@ def _fit(
             best_loss, best_epoch, best_weights = validation_loss, epoch, copy.deepcopy(network.state_dict())
         elif epoch - best_epoch >= settings.patience:
             break
+    if best_epoch == 0:
+        raise InputError(
+            f"training diverged: no epoch had a finite validation loss; lower training.learning_rate, now {settings.learning_rate}."
+        )
     network.load_state_dict(best_weights)
     return np.array(losses), best_epoch
 
 
 @torch.no_grad()
-def _explained_variance(network: Autoencoder, data: _Data) -> tuple[float, list[float]]:
-    """Return the FVE, and the FVE with each CV in turn held at its mean."""
+def _explained_variance(network: Autoencoder, data: _Data, training: _Data) -> tuple[float, list[float]]:
+    """Return the FVE, and the FVE with each exported CV in turn held at its mean over the training set."""
     inputs, targets = data.clean_batch()
-    latent = network.cv_layer(network.encoder(inputs))
+    nodes = network.encoder(inputs)
     variance = targets.var(dim=0, correction=0).sum()
 
-    def explained(latent: torch.Tensor) -> float:
-        residual = targets - network.decoder(latent)
+    def explained(nodes: torch.Tensor) -> float:
+        residual = targets - network.decoder(network.cv_layer(nodes))
         return float(1 - residual.var(dim=0, correction=0).sum() / variance)
 
-    without, column = [], 0
-    for kind in network.cv_layer.cv_kinds:
-        width = 2 if kind == "circular" else 1
-        held = latent.clone()
-        held[:, column : column + width] = latent[:, column : column + width].mean(dim=0)
-        without.append(explained(held))
+    return explained(nodes), [explained(held) for held in _hold_each_cv(network, nodes, training)]
+
+
+def _hold_each_cv(network: Autoencoder, nodes: torch.Tensor, training: _Data) -> Iterator[torch.Tensor]:
+    """Yield the encoder's nodes with each exported CV in turn held at its mean."""
+    cv_kinds = network.cv_layer.cv_kinds
+    if set(cv_kinds) == {"linear"}:
+        mean, whitening = (torch.as_tensor(part).to(nodes) for part in find_whitening(network, training.clean_inputs()))
+        unwhitening = torch.linalg.inv(whitening)
+        cvs = (nodes - mean) @ whitening.T
+        for k in range(len(cv_kinds)):
+            yield nodes - cvs[:, k, None] * unwhitening[:, k]
+        return
+    column = 0
+    for kind in cv_kinds:
+        width = n_output_nodes((kind,))
+        held = nodes.clone()
+        held[:, column : column + width] = nodes[:, column : column + width].mean(dim=0)
+        yield held
         column += width
-    return explained(latent), without
 
 
 def pose_variance_fraction(encoder: Encoder, frames: np.ndarray, random_seed: int) -> list[float]:
     """Estimate the fraction of each CV's variance that comes from pose alone.
 
     It is the variance over random poses of one conformation, averaged over conformations, divided by the variance over
-    conformations and poses together; 0 for an invariant CV. Circular CVs enter as points on the unit circle.
+    conformations and poses together; 0 for an invariant CV, 1 for one that tells conformations apart no better than a
+    constant. Circular CVs enter as points on the unit circle.
 
     Args:
         encoder: The encoder.
@@ -292,7 +309,7 @@ def pose_variance_fraction(encoder: Encoder, frames: np.ndarray, random_seed: in
         if np.isfinite(period):
             values = np.concatenate([np.cos(values), np.sin(values)], axis=2)
         total = values.reshape(-1, values.shape[2]).var(axis=0).sum()
-        fractions.append(float(values.var(axis=1).sum(axis=-1).mean() / total) if total > 0 else 0.0)
+        fractions.append(float(values.var(axis=1).sum(axis=-1).mean() / total) if total > 0 else 1.0)
     return fractions
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from .errors import InputError
 from .files import write_atomically
 
+_DCD_N_FRAMES = slice(8, 12)
 _DCD_TITLE = slice(100, 260)  # two lines of 80 characters: the date of writing, then uninitialised memory
 
 
@@ -44,13 +45,31 @@ def load_trajectory(path: Path, topology: mdtraj.Topology, frame: int | None = N
         InputError: If the file is missing, damaged, or of another topology.
     """
     try:
-        if frame is None:
-            return mdtraj.load(str(path), top=topology).xyz
-        return mdtraj.load_frame(str(path), frame, top=topology).xyz[0]
+        n_frames = _frames_in_header(path)
+        if n_frames == 0:  # mdtraj does not open a DCD file without frames
+            return np.empty((0, topology.n_atoms, 3), dtype=np.float32)
+        if frame is not None:
+            return mdtraj.load_frame(str(path), frame, top=topology).xyz[0]
+        positions = mdtraj.load(str(path), top=topology).xyz
     except (OSError, ValueError, IndexError) as error:
         raise InputError(
             f"the trajectory {path} cannot be read with a topology of {topology.n_atoms} atoms: {error}"
         ) from error
+    if n_frames is not None and len(positions) != n_frames:
+        raise InputError(
+            f"the trajectory {path} cannot be read to its end: it holds {len(positions)} of {n_frames} frames; "
+            "remove it and run again."
+        )
+    return positions
+
+
+def _frames_in_header(path: Path) -> int | None:
+    """Return how many frames the header of a DCD file names; None for other formats."""
+    with open(path, "rb") as file:
+        header = file.read(_DCD_N_FRAMES.stop)
+    if header[4:8] != b"CORD":
+        return None
+    return int.from_bytes(header[_DCD_N_FRAMES], "little")
 
 
 def load_topology(path: Path) -> mdtraj.Topology:

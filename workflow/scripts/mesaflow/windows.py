@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse.csgraph import minimum_spanning_tree
 
-from .boundary import Boundary, cv_scales, nearest_frames, periodic_tree, wrap
+from .boundary import Boundary, cv_scales, nearest_frames, wrap
 from .encoder import minimum_image
+from .relaxation import frames_at_spacing
 
 _SPACING_RESOLUTION = 0.01  # relative, at which the search for the smallest spacing stops
 _LONGEST_EDGE = 1.3  # spacings between neighbours, from which a gap is filled
@@ -65,7 +66,7 @@ def place_overlapping_windows(
     the number of CVs that it is embedded in.
 
     Args:
-        cvs: The collective variables of all frames with ``shape=(n_frames, n_cvs)``.
+        cvs: The collective variables of frames with ``shape=(n_frames, n_cvs)``.
         periods: The period of each CV, infinity where it has none.
         n_windows: The most windows.
         spacing_in_widths: s.
@@ -73,22 +74,15 @@ def place_overlapping_windows(
         rng: Chooses among equally good centres.
     """
     order = rng.permutation(len(cvs))
-    tree = periodic_tree(cvs, periods)
-    points = wrap(cvs, periods)
 
     def centers_at(spacing: float) -> np.ndarray | None:
-        covered = np.zeros(len(cvs), dtype=bool)
-        chosen: list[int] = []
-        for frame in order:
-            if not covered[frame]:
-                chosen.append(int(frame))
-                if len(chosen) > n_windows:
-                    return None
-                covered[tree.query_ball_point(points[frame], spacing)] = True
+        chosen = frames_at_spacing(cvs, periods, spacing, order, n_windows)
+        if chosen is None:
+            return None
         centers = np.concatenate([cvs[chosen], bridge_gaps(cvs[chosen], periods, spacing)])
         return centers if len(centers) <= n_windows else None
 
-    spacing = float(np.linalg.norm(np.ptp(points, axis=0))) + np.finfo(float).tiny
+    spacing = float(np.linalg.norm(np.ptp(wrap(cvs, periods), axis=0))) + np.finfo(float).tiny
     too_fine, centers = 0.0, centers_at(spacing)
     while spacing - too_fine > _SPACING_RESOLUTION * spacing:
         middle = (too_fine + spacing) / 2

@@ -1,0 +1,46 @@
+"""Rounds after convergence cost nothing and change nothing."""
+
+import shutil
+
+import pandas as pd
+import pytest
+
+TARGETS = [  # what rounds make, and what takes over from the last one
+    "results/small/rounds.csv",
+    "results/small/figures/latent_round-4.svg",
+    "results/small/production/windows.tsv",
+]
+EARLY = {"convergence_growth": 1.0, "convergence_rounds": 1}  # the first round counts as adding little
+
+
+def test_rounds_after_convergence_hand_the_encoder_through(copy_of_finished):
+    project = copy_of_finished("converged")  # of which the seed and the windows of the first round are kept
+    (project.results / "round-1" / "assessment.json").unlink()
+    shutil.rmtree(project.results / "round-2")
+    shutil.rmtree(project.results / "production")
+    project.snakemake(*TARGETS, exploration={"n_rounds": 4, **EARLY})
+    rounds = pd.read_csv(project.results / "rounds.csv")
+    assert list(rounds["n_windows"]) == [3, 0, 0, 0]
+    assert rounds["converged"].all()
+    assert rounds["md_ns_total"].nunique() == 1
+
+    folders = [project.results / f"round-{i}" for i in (1, 2, 3, 4)]
+    manifests = [(folder / "windows.tsv").read_text().splitlines() for folder in folders]
+    assert [len(lines) for lines in manifests] == [4, 1, 1, 1]
+    assert {lines[0] for lines in manifests} == {manifests[0][0]}
+    assert list(project.results.glob("round-[234]/batch-*")) == []
+
+    # Round 2 still learns from the windows of round 1; from then on nothing is new.
+    encoders = [(folder / "encoder.npz").read_bytes() for folder in folders]
+    assert encoders[0] != encoders[1] == encoders[2] == encoders[3]
+    assert len(pd.read_csv(project.results / "production" / "windows.tsv", sep="\t")) > 1
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a batch without frames becomes a DCD file that mdtraj refuses; a second invocation succeeds"
+)
+def test_a_laxer_criterion_takes_effect_on_a_finished_run(copy_of_finished):
+    project = copy_of_finished("laxer")
+    project.snakemake("results/small/rounds.csv", exploration=EARLY)
+    assert list(pd.read_csv(project.results / "rounds.csv")["n_windows"]) == [3, 0]
+    assert "Nothing to be done" in project.snakemake("--dry-run", "results/small/rounds.csv", exploration=EARLY)

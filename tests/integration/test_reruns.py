@@ -1,0 +1,23 @@
+"""What a finished run makes anew when its configuration changes."""
+
+
+def test_a_finished_run_has_nothing_to_do(finished):
+    assert "Nothing to be done" in finished.snakemake("--dry-run")
+    assert finished.planned() == {}
+
+
+def test_a_further_round_keeps_the_rounds_before_it(finished):
+    planned = finished.planned(exploration={"n_rounds": 3})
+    old = [path for path in planned if any(stage in path for stage in ("seed/", "unbiased/", "round-1", "round-2"))]
+    assert old == []
+    stages = ("round-3", "production")
+    assert {f"results/small/{stage}/{name}" for stage in stages for name in ("encoder.npz", "windows.tsv")} <= {
+        *planned
+    }
+    assert {"results/small/rounds.csv", "results/small/figures/latent_round-3.svg"} <= {*planned}
+
+
+def test_a_setting_of_the_figures_redraws_figures_only(finished):
+    rules = {*finished.planned(figures={"dpi": 90}).values()}
+    assert {"plot_training", "plot_latent", "plot_free_energy"} <= rules
+    assert [rule for rule in rules if not rule.startswith("plot_")] == []

@@ -1,0 +1,200 @@
+import copy
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mesaflow.diagnostics import (
+    FEWEST_EFFECTIVE_SAMPLES,
+    LARGEST_ERROR,
+    LARGEST_SPLIT_DIFFERENCE,
+    are_apart,
+    effective_samples,
+    find_hidden_barriers,
+    is_bimodal,
+    judge,
+    n_connected_parts,
+)
+from mesaflow.reweighting import Weights
+
+N_FRAMES = 400
+SOUND = {
+    "n_failed_windows": 0,
+    "n_connected_parts": 1,
+    "bimodal_windows": [],
+    "windows_apart": [],
+    "states": {
+        "A": {"effective_samples": 500.0, "standard_error_kJ_per_mol": 0.0, "split_half_difference_in_errors": 0.0},
+        "B": {"effective_samples": 50.0, "standard_error_kJ_per_mol": 1.5, "split_half_difference_in_errors": 2.5},
+    },
+}
+
+
+def frames(modes: np.ndarray, distance: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Six coordinates with unit noise, one of which is shifted in the frames of mode 1, and two CVs of the others."""
+    rng = np.random.default_rng(seed)
+    coordinates = rng.normal(size=(len(modes), 6))
+    cvs = coordinates[:, :2] @ [[1.0, 0.3], [-0.2, 1.0]]
+    coordinates[:, 5] += distance * modes
+    return coordinates, cvs
+
+
+def modes_with_crossings(n_crossings: int) -> np.ndarray:
+    return (np.arange(N_FRAMES) * (n_crossings + 1) // N_FRAMES) % 2
+
+
+@pytest.mark.parametrize("n_crossings", [1, 2, 5])
+def test_two_modes_with_few_crossings_are_flagged(n_crossings):
+    assert is_bimodal(*frames(modes_with_crossings(n_crossings), 10))
+
+
+@pytest.mark.parametrize("n_crossings", [6, 20, 200])
+def test_two_modes_with_many_crossings_are_sampled(n_crossings):
+    assert not is_bimodal(*frames(modes_with_crossings(n_crossings), 10))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_one_gaussian_is_not_flagged(seed):
+    assert not is_bimodal(*frames(np.zeros(N_FRAMES), 0, seed))
+
+
+def test_a_stretched_gaussian_is_not_flagged():
+    coordinates, cvs = frames(np.zeros(N_FRAMES), 0)
+    coordinates[:, 5] *= 20
+    assert not is_bimodal(coordinates, cvs)
+
+
+@pytest.mark.parametrize("distance", [10, 10_000])
+def test_a_slow_drift_is_not_flagged(distance):
+    coordinates, _ = frames(np.zeros(N_FRAMES), 0)
+    coordinates[:, 5] += np.linspace(0, distance, N_FRAMES)
+    alternating = np.tile([[1.0], [-1.0]], (N_FRAMES // 2, 1))
+    assert not is_bimodal(coordinates, alternating)
+
+
+def test_modes_that_the_cvs_tell_apart_are_not_flagged():
+    modes = modes_with_crossings(1)
+    coordinates, cvs = frames(modes, 10)
+    assert not is_bimodal(coordinates, np.column_stack([cvs, coordinates[:, 5]]))
+
+
+def test_a_short_excursion_is_not_flagged():
+    modes = np.zeros(N_FRAMES)
+    modes[100:115] = 1
+    assert not is_bimodal(*frames(modes, 10))
+
+
+def test_clustering_does_not_depend_on_chance():
+    coordinates, cvs = frames(modes_with_crossings(3), 10)
+    assert {is_bimodal(coordinates, cvs, seed) for seed in range(20)} == {True}
+
+
+def test_windows_with_different_conformations_are_apart():
+    assert are_apart(frames(np.zeros(200), 0, 1), frames(np.ones(200), 10, 2))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_windows_with_the_same_conformations_are_not_apart(seed):
+    assert not are_apart(frames(np.zeros(200), 0, seed), frames(np.zeros(200), 0, seed + 100))
+
+
+def test_windows_whose_difference_the_cvs_see_are_not_apart():
+    (first, first_cvs), (second, second_cvs) = frames(np.zeros(200), 0, 1), frames(np.ones(200), 10, 2)
+    seen = [np.column_stack([cvs, part[:, 5]]) for part, cvs in ((first, first_cvs), (second, second_cvs))]
+    assert not are_apart((first, seen[0]), (second, seen[1]))
+
+
+def test_hidden_barriers_are_looked_for_in_sampled_overlapping_windows_after_the_ramp():
+    parts = {
+        2: frames(np.zeros(N_FRAMES), 0, 1),
+        5: frames(modes_with_crossings(1), 10, 2),
+        7: frames(np.ones(N_FRAMES), 10, 3),
+    }
+    ramp = {9: frames(modes_with_crossings(1), 10, 4)}
+    tables, coordinates = [], []
+    for window, (part, cvs) in (parts | ramp).items():
+        late = window != 9
+        times = np.arange(N_FRAMES) + (1.0 if late else -N_FRAMES)
+        tables.append(pd.DataFrame({"window": window, "time_ps": times, "cv_1": cvs[:, 0], "cv_2": cvs[:, 1]}))
+        coordinates.append(part)
+    overlap = np.array([[0.8, 0.0, 0.2], [0.0, 0.8, 0.02], [0.2, 0.02, 0.8]])
+    weights = Weights(
+        rows=np.arange(0),
+        weights=np.ones(0),
+        bootstrap=np.ones((0, 0)),
+        free_energies=np.zeros(3),
+        overlap=overlap,
+        windows=np.array([2, 5, 7]),
+        n_samples_per_state=np.full(3, N_FRAMES),
+    )
+    samples = pd.concat(tables, ignore_index=True)
+    bimodal, apart = find_hidden_barriers(samples, np.concatenate(coordinates), weights, discard=0.0)
+    assert bimodal == [5]
+    assert apart == [(2, 7)]
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [([0.25] * 4, 4), ([1, 0, 0, 0], 1), ([0.5, 0.25, 0.25], 1 / 0.375), ([2, 2], 2), ([], 0), ([0, 0], 0)],
+)
+def test_effective_samples_by_hand(weights, expected):
+    assert effective_samples(np.array(weights, dtype=float)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("between", "n_parts"), [(0.1, 1), (0.031, 1), (0.03, 2), (0.0, 2)])
+def test_windows_are_connected_by_overlap(between, n_parts):
+    overlap = np.array([[0.7, 0.3, 0, 0], [0.3, 0.6, between, 0], [0, between, 0.6, 0.3], [0, 0, 0.3, 0.7]])
+    assert n_connected_parts(overlap) == n_parts
+
+
+def test_windows_that_overlap_with_none_are_parts_of_their_own():
+    assert n_connected_parts(np.eye(3)) == 3
+    assert n_connected_parts(np.ones((1, 1))) == 1
+
+
+def changed(**changes) -> dict:
+    return copy.deepcopy(SOUND) | changes
+
+
+def with_state(**changes) -> dict:
+    diagnostics = copy.deepcopy(SOUND)
+    diagnostics["states"]["B"] |= changes
+    return diagnostics
+
+
+def test_sound_diagnostics_up_to_every_bound_are_trustworthy():
+    limits = {"effective_samples": FEWEST_EFFECTIVE_SAMPLES, "standard_error_kJ_per_mol": LARGEST_ERROR}
+    limits |= {"split_half_difference_in_errors": LARGEST_SPLIT_DIFFERENCE}
+    assert SOUND["states"]["B"] == limits
+    assert judge(SOUND) == ("trustworthy", [])
+
+
+def test_without_states_the_windows_alone_are_judged():
+    assert judge(changed(states={})) == ("trustworthy", [])
+
+
+@pytest.mark.parametrize(
+    ("diagnostics", "words"),
+    [
+        (changed(n_failed_windows=3), ["3 windows failed", "lower the force constants"]),
+        (changed(n_connected_parts=2), ["2 parts that do not overlap", "production.n_windows"]),
+        (changed(bimodal_windows=[4, 8]), ["windows 4, 8 hold two conformations", "raise production.n_cvs"]),
+        (changed(bimodal_windows=list(range(12))), ["windows 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more hold"]),
+        (changed(windows_apart=[[1, 2], [4, 7]]), ["the pairs 1–2, 4–7 overlap", "raise production.n_cvs"]),
+        (with_state(effective_samples=49.4), ["state B has 49 effective samples, fewer than 50"]),
+        (with_state(standard_error_kJ_per_mol=1.6), ["standard error of B is 1.6 kJ/mol, above 1.5", "lengthen"]),
+        (with_state(standard_error_kJ_per_mol=None), ["standard error of B is unknown, above 1.5"]),
+        (with_state(split_half_difference_in_errors=2.6), ["differ by 2.6 standard errors in B; lengthen"]),
+        (with_state(split_half_difference_in_errors=None), ["halves of the data cannot be compared in B"]),
+    ],
+)
+def test_each_fault_gives_one_reason_with_a_remedy(diagnostics, words):
+    verdict, reasons = judge(diagnostics)
+    assert verdict == "not yet"
+    (reason,) = reasons
+    assert all(word in reason for word in words)
+
+
+def test_every_fault_is_told():
+    diagnostics = with_state(effective_samples=1.0, standard_error_kJ_per_mol=9.0) | {"n_failed_windows": 1}
+    assert len(judge(diagnostics)[1]) == 3

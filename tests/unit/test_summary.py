@@ -1,0 +1,83 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from mesaflow.summary import summarise
+
+
+@pytest.fixture
+def rounds() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "round": [1, 2, 3],
+            "n_windows": [15, 10, 0],
+            "n_failed_windows": [1, 1, 0],
+            "md_ns_total": [2.3, 3.3, 3.3],
+            "fve": [0.9, 0.91, 0.91],
+            "n_bins_visited_phi_psi": [300, 410, 412],
+            "n_bins_visited_chi": [30, 36, 36],
+            "converged": [False, False, True],
+        }
+    )
+
+
+@pytest.fixture
+def states() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "state": ["C7eq", "C7ax", "C5"],
+            "definition": ["", "", ""],
+            "free_energy_kJ_per_mol": [0.0, 9.04, np.nan],
+            "standard_error_kJ_per_mol": [0.0, 0.36, np.nan],
+        }
+    )
+
+
+@pytest.fixture
+def diagnostics() -> dict:
+    return {"md_ns": 24.0, "n_failed_windows": 3, "verdict": "trustworthy", "reasons": []}
+
+
+def words_after(text: str, label: str) -> list[str]:
+    return [line.removeprefix(label).strip() for line in text.split("\n") if line.startswith(label)]
+
+
+def test_summary_counts_rounds_and_time(rounds, states, diagnostics):
+    text = summarise("adp", rounds, states, diagnostics, "C7eq")
+    assert text.startswith("mesaflow run adp\n") and text.endswith("\n")
+    assert words_after(text, "rounds") == ["2 with windows, converged"]
+    simulated = "3.3 ns in seeds and rounds, 24.0 ns in production; 5 windows failed"
+    assert words_after(text, "simulated") == [simulated]
+    assert words_after(text, "coverage") == ["412 bins of phi_psi", "36 bins of chi"]
+    assert words_after(text, "verdict") == ["trustworthy"]
+
+
+def test_summary_gives_free_energies_against_the_reference(rounds, states, diagnostics):
+    (difference, missing) = words_after(summarise("adp", rounds, states, diagnostics, "C7eq"), "ΔF")
+    assert difference.startswith("C7ax − C7eq: 9.0 ± 0.4 kJ/mol")
+    assert missing == "C5 − C7eq: not reached"
+
+
+def test_run_that_has_not_converged_says_so(rounds, states, diagnostics):
+    text = summarise("adp", rounds.iloc[:2], states, diagnostics, "C7eq")
+    assert words_after(text, "rounds") == ["2 with windows, not converged"]
+    assert words_after(text, "coverage")[0] == "410 bins of phi_psi"
+
+
+def test_reasons_of_the_verdict_are_listed(rounds, states, diagnostics):
+    doubtful = diagnostics | {"verdict": "not yet", "reasons": ["first; do this.", "second; do that."]}
+    lines = [line.strip() for line in summarise("adp", rounds, states, doubtful, "C7eq").split("\n")]
+    at = lines.index("verdict      not yet")
+    assert lines[at + 1 : at + 3] == ["- first; do this.", "- second; do that."]
+
+
+def test_run_without_states_and_maps(rounds, states, diagnostics):
+    bare = rounds.drop(columns=["n_bins_visited_phi_psi", "n_bins_visited_chi"])
+    text = summarise("adp", bare, states.iloc[:0], diagnostics, "")
+    assert "ΔF" not in text and "coverage" not in text
+
+
+def test_table_of_rounds_may_come_from_a_file(rounds, states, diagnostics, tmp_path):
+    rounds.to_csv(tmp_path / "rounds.csv", index=False)
+    read = pd.read_csv(tmp_path / "rounds.csv")
+    assert summarise("adp", read, states, diagnostics, "C7eq") == summarise("adp", rounds, states, diagnostics, "C7eq")

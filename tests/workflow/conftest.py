@@ -1,0 +1,44 @@
+"""Snakemake in a folder of its own, for dry runs only."""
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+
+@dataclass(frozen=True)
+class Project:
+    """A working directory with the repository's configuration."""
+
+    folder: Path
+    snakefile: Path
+
+    def snakemake(self, *arguments: str, config: dict) -> subprocess.CompletedProcess:
+        """Run Snakemake here, with the default configuration overridden by ``config``."""
+        override = self.folder / "override.yaml"
+        override.write_text(yaml.safe_dump(config))
+        command = [sys.executable, "-m", "snakemake", *arguments, "--snakefile", self.snakefile, "--cores", "2"]
+        command += ["--directory", self.folder, "--configfile", override]
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=120)
+
+    def count_jobs(self, config: dict) -> dict[str, int]:
+        """Return how many jobs of each rule a dry run plans."""
+        result = self.snakemake("--dry-run", config=config)
+        assert result.returncode == 0, result.stderr
+        table = (result.stdout + result.stderr).split("Job stats:")[1].split("total")[0]
+        return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+
+    def written(self) -> list[str]:
+        """Return the folders of results that exist."""
+        return [name for name in ("results", "logs", "benchmarks") if (self.folder / name).exists()]
+
+
+@pytest.fixture(scope="session")
+def project(repository, tmp_path_factory) -> Project:
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "config").symlink_to(repository / "config")
+    return Project(folder, repository / "Snakefile")

@@ -1,0 +1,83 @@
+"""A faulty configuration is refused before any job, in one line that names the key and the remedy."""
+
+import pytest
+
+FAULTS = {
+    "misspelt key": (
+        {"training": {"n_cv": 2}},
+        ("training.n_cv", "training.n_cvs"),
+    ),
+    "misspelt section": (
+        {"explorations": {"n_rounds": 2}},
+        ("explorations", "exploration?"),
+    ),
+    "wrong type": (
+        {"exploration": {"n_rounds": "two"}},
+        ("exploration.n_rounds", "'two'", "a whole number"),
+    ),
+    "out of range": (
+        {"production": {"n_windows": 0}},
+        ("production.n_windows", "0", "at least 2"),
+    ),
+    "not among the choices": (
+        {"dynamics": {"platform": "GPU"}},
+        ("dynamics.platform", "'GPU'", "CUDA"),
+    ),
+    "run name with a path separator": (
+        {"run": "../elsewhere"},
+        ("run is", "'../elsewhere'", "letter"),
+    ),
+    "missing structure": (
+        {"system": {"structure": "config/structures/nowhere.pdb"}},
+        ("system.structure", "'config/structures/nowhere.pdb'", "no such file", "give the path"),
+    ),
+    "unknown force field": (
+        {"system": {"force_field": ["amber99.xml"]}},
+        ("system.force_field", "'amber99.xml'", "give a path"),
+    ),
+    "selection of no atom": (
+        {"training": {"atoms": "name XX"}},
+        ("training.atoms", "'name XX'", "no atom", "atom names include"),
+    ),
+    "invalid selection": (
+        {"training": {"atoms": "name name ("}},
+        ("training.atoms", "'name name ('", "selection"),
+    ),
+    "dihedral of several atoms": (
+        {"observables": {"phi": {"dihedral": ["name C", "name N", "name CA", "name CB"]}}},
+        ("observables.phi.dihedral[0]", "'name C'", "exactly one"),
+    ),
+    "unknown observable": (
+        {"free_energy": {"surfaces": [["phi", "omega"]]}},
+        ("free_energy.surfaces", "'omega'", "phi, psi"),
+    ),
+    "ramp longer than the window": (
+        {"exploration": {"length_ps": 10, "ramp_ps": 10}},
+        ("exploration.ramp_ps", "exploration.length_ps", "shorten the ramp"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("config", "words"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_is_refused_in_one_line(project, config, words):
+    result = project.snakemake("--dry-run", config=config)
+    output = result.stdout + result.stderr
+    errors = [line for line in output.splitlines() if line.startswith("config error:")]
+    assert result.returncode != 0
+    assert "Traceback" not in output
+    assert len(errors) == 1
+    assert all(word in errors[0] for word in words), errors[0]
+    assert not project.written()
+
+
+def test_every_fault_has_a_line_of_its_own(project):
+    result = project.snakemake("--dry-run", config={"training": {"n_cv": 2}, "exploration": {"n_rounds": 0}})
+    assert result.returncode != 0
+    assert (result.stdout + result.stderr).count("config error:") == 2
+
+
+def test_a_real_run_refuses_a_fault_before_any_job(project):
+    result = project.snakemake("--quiet", config={"exploration": {"n_rounds": 0}})
+    assert result.returncode != 0
+    assert "config error: exploration.n_rounds" in result.stdout + result.stderr
+    assert not project.written()

@@ -1,0 +1,87 @@
+"""One truth in several files: schema, default configuration, its documentation, and versions."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+import yaml
+from packaging.version import Version
+
+from mesaflow.settings import render_documentation
+
+CONDA_NAMES = {"pytorch": "torch"}  # conda's name of a package: the name on PyPI
+
+
+def walk(schema: dict, prefix: str = "") -> Iterator[tuple[str, dict]]:
+    """Yield every key of a schema with what the schema says of it."""
+    for name, subschema in schema.get("properties", {}).items():
+        yield f"{prefix}{name}", subschema
+        yield from walk(subschema, f"{prefix}{name}.")
+    named = schema.get("additionalProperties")
+    if isinstance(named, dict):
+        yield from walk(named, f"{prefix}<name>.")
+
+
+def listed_keys(node: yaml.MappingNode, schema: dict, prefix: str = "") -> Iterator[str]:
+    """Yield every key of a YAML file that the schema knows, as often as it is there."""
+    for key, value in node.value:
+        yield f"{prefix}{key.value}"
+        if "properties" in schema["properties"].get(key.value, {}):
+            yield from listed_keys(value, schema["properties"][key.value], f"{prefix}{key.value}.")
+
+
+def value_of(config: dict, key: str):
+    for part in key.split("."):
+        config = config[part]
+    return config
+
+
+def test_every_object_refuses_unknown_keys_and_every_key_is_described(schema):
+    for key, subschema in [("", schema), *walk(schema)]:
+        assert subschema.get("description"), key
+        if subschema.get("type") == "object":
+            assert "additionalProperties" in subschema, key
+            assert subschema["additionalProperties"] is not True, key
+        if "properties" in subschema:
+            assert subschema["additionalProperties"] is False, key
+
+
+def test_every_key_has_a_default_or_is_required(schema):
+    for section in (schema, *(subschema for _, subschema in walk(schema) if "properties" in subschema)):
+        for name, subschema in section["properties"].items():
+            assert "properties" in subschema or ("default" in subschema) != (name in section.get("required", [])), name
+
+
+def test_the_default_configuration_lists_every_key_once(schema, repository):
+    node = yaml.compose((repository / "config" / "config.yaml").read_text())
+    assert sorted(listed_keys(node, schema)) == sorted(key for key, _ in walk(schema) if "<name>" not in key)
+
+
+def test_the_default_configuration_has_the_documented_defaults(schema, repository):
+    config = yaml.safe_load((repository / "config" / "config.yaml").read_text())
+    # An empty default stands for what only the molecule at hand can tell: its observables, states, published values.
+    defaults = {key: subschema["default"] for key, subschema in walk(schema) if subschema.get("default")}
+    defaults = {key: default for key, default in defaults.items() if "<name>" not in key}
+    assert len(defaults) > 20
+    assert {key: value_of(config, key) for key in defaults} == defaults
+
+
+def test_the_documentation_of_the_configuration_is_up_to_date(schema, repository):
+    text = (repository / "config" / "README.md").read_text()
+    assert text == render_documentation(schema), "run make docs"
+    assert [key for key, _ in walk(schema) if f"`{key}`" not in text and f"## {key}\n" not in text] == []
+
+
+@pytest.mark.parametrize("environment", ["simulation", "training"])
+def test_conda_environments_pin_the_versions_of_the_requirements(repository, environment):
+    requirements = (repository / "requirements.txt").read_text()
+    pins = dict(re.findall(r"^([\w-]+)==(\S+)$", requirements.lower(), re.MULTILINE))
+    packages = yaml.safe_load((repository / "envs" / f"{environment}.yaml").read_text())["dependencies"]
+    versions = dict(package.split("=") for package in packages)
+    versions = {CONDA_NAMES.get(name, name): version for name, version in versions.items() if name != "python"}
+    shared = versions.keys() & pins.keys()
+    assert len(shared) > 3
+    # A post-release on PyPI repairs the packaging of the same code, which conda builds anew.
+    assert {name: Version(versions[name]).base_version for name in shared} == {
+        name: Version(pins[name]).base_version for name in shared
+    }

@@ -3,7 +3,6 @@
 import shutil
 
 import pandas as pd
-import pytest
 
 TARGETS = [  # what rounds make, and what takes over from the last one
     "results/small/rounds.csv",
@@ -36,11 +35,11 @@ def test_rounds_after_convergence_hand_the_encoder_through(copy_of_finished):
     assert len(pd.read_csv(project.results / "production" / "windows.tsv", sep="\t")) > 1
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a batch without frames becomes a DCD file that mdtraj refuses; a second invocation succeeds"
-)
 def test_a_laxer_criterion_takes_effect_on_a_finished_run(copy_of_finished):
     project = copy_of_finished("laxer")
     project.snakemake("results/small/rounds.csv", exploration=EARLY)
     assert list(pd.read_csv(project.results / "rounds.csv")["n_windows"]) == [3, 0]
-    assert "Nothing to be done" in project.snakemake("--dry-run", "results/small/rounds.csv", exploration=EARLY)
+    # A second run may measure again, for the batches that are gone, but neither simulates nor trains.
+    second = project.snakemake("results/small/rounds.csv", "--dry-run", exploration=EARLY)
+    assert "run_windows" not in second
+    assert "train_autoencoder" not in second

@@ -90,18 +90,16 @@ def test_clustering_does_not_depend_on_chance():
 
 
 def test_windows_with_different_conformations_are_apart():
-    assert are_apart(frames(np.zeros(200), 0, 1), frames(np.ones(200), 10, 2))
+    assert are_apart(frames(np.zeros(200), 0, 1)[0], frames(np.ones(200), 10, 2)[0])
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_windows_with_the_same_conformations_are_not_apart(seed):
-    assert not are_apart(frames(np.zeros(200), 0, seed), frames(np.zeros(200), 0, seed + 100))
+    assert not are_apart(frames(np.zeros(200), 0, seed)[0], frames(np.zeros(200), 0, seed + 100)[0])
 
 
-def test_windows_whose_difference_the_cvs_see_are_not_apart():
-    (first, first_cvs), (second, second_cvs) = frames(np.zeros(200), 0, 1), frames(np.ones(200), 10, 2)
-    seen = [np.column_stack([cvs, part[:, 5]]) for part, cvs in ((first, first_cvs), (second, second_cvs))]
-    assert not are_apart((first, seen[0]), (second, seen[1]))
+def test_windows_that_are_shifted_but_touch_are_not_apart():
+    assert not are_apart(frames(np.zeros(200), 0, 1)[0], frames(np.ones(200), 1.5, 2)[0])
 
 
 def test_hidden_barriers_are_looked_for_in_sampled_overlapping_windows_after_the_ramp():

@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 
 from mesaflow.errors import InputError
-from mesaflow.settings import check_inputs, check_references, render_documentation, resolve_config
+from mesaflow.settings import check_figures, check_inputs, check_references, render_documentation, resolve_config
 
 SMALLEST = {
     "run": "mine",
@@ -308,3 +308,23 @@ def test_units_in_names_are_the_units_described(schema, suffix, unit):
 
 def test_documentation_in_the_repository_is_up_to_date(schema, repository):
     assert (repository / "config" / "README.md").read_text() == render_documentation(schema)
+
+
+@pytest.mark.parametrize(
+    ("figures", "message"),
+    [
+        ({"colour_map": "nope", "published": None}, "figures.colour_map is 'nope'"),
+        ({"colour_map": "viridis", "published": "missing.csv"}, "there is no such file"),
+        ({"colour_map": "viridis", "published": "other.csv"}, "without the columns value_deg, label"),
+    ],
+)
+def test_what_figures_need_is_checked(tmp_path, monkeypatch, figures, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other.csv").write_text("observable,free_energy_kJ_per_mol\nphi,1\n")
+    with pytest.raises(InputError, match=message):
+        check_figures(figures)
+
+
+def test_a_length_that_is_no_multiple_of_its_interval_is_refused(resolved):
+    with pytest.raises(InputError, match=r"production\.length_ps is 24, no multiple of production\.save_interval_ps 7"):
+        check_references(changed(resolved, "production.save_interval_ps", 7))

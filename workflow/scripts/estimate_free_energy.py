@@ -94,6 +94,7 @@ def main(snakemake):
                 "split_half_difference_in_errors": finite_or_none(difference),
                 "effective_samples": effective_samples(weights.weights[in_state(table, settings["states"][name])]),
             }
+        index = {int(window): k for k, window in enumerate(weights.windows)}
         neighbours = weights.overlap - np.diag(np.diag(weights.overlap))
         diagnostics = {
             "n_windows": len(statuses),
@@ -102,7 +103,7 @@ def main(snakemake):
             "effective_samples": effective_samples(weights.weights),
             "md_ns": sum(status["length_ps"] for status in statuses if status["outcome"] == "finished") / 1000,
             "smallest_best_overlap": float(neighbours.max(axis=1).min()) if len(neighbours) > 1 else 1.0,
-            "n_connected_parts": n_connected_parts(weights.overlap),
+            "n_connected_parts": n_connected_parts(weights.overlap, [(index[i], index[j]) for i, j in apart]),
             "bimodal_windows": bimodal,
             "windows_apart": [list(pair) for pair in apart],
             "states": state_diagnostics,

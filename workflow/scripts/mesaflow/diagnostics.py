@@ -1,9 +1,12 @@
 """How far a free energy can be trusted: checks of what statistical error bars do not show."""
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 from scipy.cluster.vq import kmeans2
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 from .reweighting import Weights, cv_columns
 
@@ -25,6 +28,11 @@ SEPARATE_MODES = 4.0
 FEWEST_CROSSINGS = 6
 """Crossings between two modes below which a window has not sampled how they are populated."""
 
+LARGEST_GAP = 1.5
+"""Distance between the conformations of two overlapping windows, relative to that within one, beyond which they differ."""
+
+_NEAREST_SHARE = 0.1  # of the frames, the nearest to the other window, decide whether two windows touch
+
 SMALLEST_MODE = 0.05
 """Fraction of a window's frames below which a second mode is an excursion."""
 
@@ -35,9 +43,17 @@ def effective_samples(weights: np.ndarray) -> float:
     return float(weights.sum() ** 2 / squared) if squared > 0 else 0.0
 
 
-def n_connected_parts(overlap: np.ndarray) -> int:
-    """Count the parts of the window graph whose edges are sufficient overlaps."""
-    return int(connected_components(overlap > LEAST_OVERLAP, directed=False)[0])
+def n_connected_parts(overlap: np.ndarray, apart: Collection[tuple[int, int]] = ()) -> int:
+    """Count the parts of the window graph, whose edges are sufficient overlaps of windows that share conformations.
+
+    Args:
+        overlap: The overlap matrix with ``shape=(K, K)``.
+        apart: Pairs of indices whose overlap is one of the collective variables only.
+    """
+    edges = overlap > LEAST_OVERLAP
+    for i, j in apart:
+        edges[i, j] = edges[j, i] = False
+    return int(connected_components(edges, directed=False)[0])
 
 
 def _unseen_coordinates(coordinates: np.ndarray, cvs: np.ndarray) -> np.ndarray:
@@ -71,18 +87,19 @@ def is_bimodal(coordinates: np.ndarray, cvs: np.ndarray, random_seed: int = 0) -
     return _separation(values[labels == 0], values[labels == 1]) > SEPARATE_MODES and n_crossings < FEWEST_CROSSINGS
 
 
-def are_apart(first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray]) -> bool:
-    """Tell whether two windows that overlap in the CVs hold different conformations there.
+def are_apart(first: np.ndarray, second: np.ndarray) -> bool:
+    """Tell whether two windows that overlap in the CVs hold different conformations.
+
+    Windows that overlap share conformations: the nearest frames of the other window are about as near as those of the same.
 
     Args:
-        first: Coordinates with ``shape=(n_frames, n_coordinates)`` and CVs with ``shape=(n_frames, n_cvs)``.
+        first: Superposed coordinates of one window with ``shape=(n_frames, n_coordinates)``.
         second: The same of the other window.
     """
-    coordinates = np.concatenate([first[0], second[0]])
-    unseen = _unseen_coordinates(coordinates, np.concatenate([first[1], second[1]]))
-    a, b = unseen[: len(first[0])], unseen[len(first[0]) :]
-    axis = b.mean(axis=0) - a.mean(axis=0)
-    return _separation(a @ axis, b @ axis) > SEPARATE_MODES
+    trees = cKDTree(first), cKDTree(second)
+    within = np.concatenate([tree.query(part, k=2)[0][:, 1] for tree, part in zip(trees, (first, second), strict=True)])
+    across = np.concatenate([trees[1].query(first)[0], trees[0].query(second)[0]])
+    return bool(np.quantile(across, _NEAREST_SHARE) > LARGEST_GAP * np.median(within))
 
 
 def find_hidden_barriers(
@@ -108,7 +125,7 @@ def find_hidden_barriers(
     bimodal = [number for number, part in data.items() if is_bimodal(*part)]
     first, second = np.nonzero(np.triu(weights.overlap > LEAST_OVERLAP, k=1))
     pairs = [(int(weights.windows[i]), int(weights.windows[j])) for i, j in zip(first, second, strict=True)]
-    return bimodal, [(i, j) for i, j in pairs if are_apart(data[i], data[j])]
+    return bimodal, [(i, j) for i, j in pairs if are_apart(data[i][0], data[j][0])]
 
 
 def judge(diagnostics: dict) -> tuple[str, list[str]]:

@@ -11,7 +11,7 @@ from .bias import HarmonicRestraint, add_restraint
 from .boundary import periodic_tree, wrap
 from .encoder import Encoder
 
-_RESTRAINT = 250.0  # kJ/mol per squared CV unit: a thermal width of 0.1 at 300 K
+_RESTRAINT = 1000.0  # kJ/mol per squared CV unit: steep enough to stay on a barrier, a thermal width of 0.05 at 300 K
 _TOLERANCE = 5.0  # root-mean-square force [kJ/mol/nm] at which a minimisation stops
 _MOST_ITERATIONS = 500
 _SPACING_RESOLUTION = 0.01

@@ -7,13 +7,16 @@ import pandas as pd
 import pymbar
 from pymbar import timeseries
 from scipy.optimize import minimize
+from scipy.sparse import csr_array
 
 from .encoder import minimum_image
 from .errors import InputError
 from .units import thermal_energy
 
 _GRADIENT_TOLERANCE = 1e-8  # of the MBAR objective divided by the number of samples
+_BOOTSTRAP_TOLERANCE = 1e-6  # far below the statistical error of a bootstrap sample
 _MAX_ITERATIONS = 5000
+_SMALLEST_FACTOR = 1e-20  # Boltzmann factors below this, relative to a sample's largest, are lost in rounding
 _FEWEST_SAMPLES = 5  # of one window; with fewer its correlation time means nothing
 
 
@@ -95,20 +98,30 @@ class MBAREquations:
 
     A = Σ_n c_n ln Σ_k N_k exp(f_k − u_kn) − Σ_k N_k f_k (M. R. Shirts & J. D. Chodera, J. Chem. Phys. 129, 124105 (2008),
     doi:10.1063/1.2978177; Z. Tan et al., J. Chem. Phys. 136, 144102 (2012), doi:10.1063/1.3701175). Boltzmann factors are
-    computed once, which leaves two matrix–vector products an iteration.
+    computed once, and those that cannot matter are left out, which leaves two sparse matrix–vector products an iteration.
     """
 
     def __init__(self, u_kn: np.ndarray):
         self._lowest = u_kn.min(axis=0)
-        self._factors = np.exp(self._lowest - u_kn)
+        factors = np.exp(self._lowest - u_kn)
+        factors[factors < _SMALLEST_FACTOR] = 0.0
+        self._factors = csr_array(factors)
+        self._transposed = csr_array(self._factors.T)
 
-    def solve(self, n_samples_per_state: np.ndarray, counts: np.ndarray, initial: np.ndarray) -> np.ndarray:
+    def solve(
+        self,
+        n_samples_per_state: np.ndarray,
+        counts: np.ndarray,
+        initial: np.ndarray,
+        tolerance: float = _GRADIENT_TOLERANCE,
+    ) -> np.ndarray:
         """Return the dimensionless free energies f_k, the first of which is 0.
 
         Args:
             n_samples_per_state: N_k, the sum of the counts of each state's samples.
             counts: How often each sample counts.
             initial: Where to start.
+            tolerance: The largest gradient left, of the objective divided by the number of samples.
         """
         total = counts.sum()
 
@@ -118,9 +131,7 @@ class MBAREquations:
             return value / total, (gradient - n_samples_per_state) / total
 
         options = {"maxiter": _MAX_ITERATIONS, "maxfun": 2 * _MAX_ITERATIONS, "maxcor": 30, "ftol": 0.0}
-        solution = minimize(
-            objective, initial, jac=True, method="L-BFGS-B", options=options | {"gtol": _GRADIENT_TOLERANCE}
-        )
+        solution = minimize(objective, initial, jac=True, method="L-BFGS-B", options=options | {"gtol": tolerance})
         return solution.x - solution.x[0]
 
     def log_weights(self, f_k: np.ndarray, n_samples_per_state: np.ndarray) -> np.ndarray:
@@ -133,7 +144,7 @@ class MBAREquations:
     ) -> tuple[np.ndarray, np.ndarray]:
         highest = f_k.max()
         prefactors = n_samples_per_state * np.exp(f_k - highest)
-        denominators = prefactors @ self._factors
+        denominators = self._transposed @ prefactors
         gradient = prefactors * (self._factors @ (counts / denominators))
         return np.log(denominators) + highest - self._lowest, gradient
 
@@ -201,7 +212,7 @@ def estimate_weights(
     bootstrap = np.empty((n_bootstrap, len(rows)))
     for b in range(n_bootstrap):
         counts = np.concatenate([_block_counts(n, rng) for n in n_samples_per_state]).astype(float)
-        f_b = equations.solve(n_samples_per_state, counts, f_k)
+        f_b = equations.solve(n_samples_per_state, counts, f_k, _BOOTSTRAP_TOLERANCE)
         bootstrap[b] = _normalise(equations.log_weights(f_b, n_samples_per_state), counts)
     return Weights(
         rows=rows,

@@ -161,6 +161,10 @@ def check_references(config: dict) -> None:
             raise InputError(
                 f"{stage}.length_ps is {length:g}, shorter than {stage}.save_interval_ps {interval:g}; lengthen it."
             )
+        if not math.isclose(length / interval, round(length / interval)):
+            raise InputError(
+                f"{stage}.length_ps is {length:g}, no multiple of {stage}.save_interval_ps {interval:g}; change one of them."
+            )
         steps = interval * 1000 / config["dynamics"]["timestep_fs"]
         if not math.isclose(steps, round(steps), abs_tol=1e-6):
             raise InputError(
@@ -196,9 +200,35 @@ def check_inputs(config: dict) -> None:
     check_reference(load_positions(system["structure"])[atoms], "training.atoms")
     for name, observable in config["observables"].items():
         resolve_dihedral(topology, name, observable["dihedral"])
-    published = config["figures"]["published"]
-    if published is not None and not Path(published).is_file():
+    check_figures(config["figures"])
+
+
+def check_figures(figures: dict) -> None:
+    """Check what the figures need, which would otherwise fail after all simulations.
+
+    Raises:
+        InputError: If the colour map is unknown, or the file of published values is missing or of another form.
+    """
+    import matplotlib
+    import pandas as pd
+
+    if figures["colour_map"] not in matplotlib.colormaps:
+        raise InputError(
+            f"figures.colour_map is {figures['colour_map']!r}, which Matplotlib does not know; choose viridis, cividis or another."
+        )
+    published = figures["published"]
+    if published is None:
+        return
+    if not Path(published).is_file():
         raise InputError(f"figures.published is {published!r}, and there is no such file; give a CSV file or null.")
+    columns = ("observable", "value_deg", "free_energy_kJ_per_mol", "label")
+    try:
+        header = pd.read_csv(published, nrows=0).columns
+    except (ValueError, OSError):
+        header = []
+    missing = [column for column in columns if column not in header]
+    if missing:
+        raise InputError(f"figures.published is {published!r}, without the columns {', '.join(missing)}; add them.")
 
 
 def render_documentation(schema: dict) -> str:

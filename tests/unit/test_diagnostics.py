@@ -8,6 +8,7 @@ from mesaflow.diagnostics import (
     FEWEST_EFFECTIVE_SAMPLES,
     LARGEST_ERROR,
     LARGEST_SPLIT_DIFFERENCE,
+    Conformations,
     are_apart,
     effective_samples,
     find_hidden_barriers,
@@ -89,17 +90,21 @@ def test_clustering_does_not_depend_on_chance():
     assert {is_bimodal(coordinates, cvs, seed) for seed in range(20)} == {True}
 
 
+def conformations(labels, distance, seed):
+    return Conformations.of(frames(labels, distance, seed)[0])
+
+
 def test_windows_with_different_conformations_are_apart():
-    assert are_apart(frames(np.zeros(200), 0, 1)[0], frames(np.ones(200), 10, 2)[0])
+    assert are_apart(conformations(np.zeros(200), 0, 1), conformations(np.ones(200), 10, 2))
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_windows_with_the_same_conformations_are_not_apart(seed):
-    assert not are_apart(frames(np.zeros(200), 0, seed)[0], frames(np.zeros(200), 0, seed + 100)[0])
+    assert not are_apart(conformations(np.zeros(200), 0, seed), conformations(np.zeros(200), 0, seed + 100))
 
 
 def test_windows_that_are_shifted_but_touch_are_not_apart():
-    assert not are_apart(frames(np.zeros(200), 0, 1)[0], frames(np.ones(200), 1.5, 2)[0])
+    assert not are_apart(conformations(np.zeros(200), 0, 1), conformations(np.ones(200), 1.5, 2))
 
 
 def test_hidden_barriers_are_looked_for_in_sampled_overlapping_windows_after_the_ramp():

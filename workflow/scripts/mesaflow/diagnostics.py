@@ -1,6 +1,7 @@
 """How far a free energy can be trusted: checks of what statistical error bars do not show."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -87,19 +88,33 @@ def is_bimodal(coordinates: np.ndarray, cvs: np.ndarray, random_seed: int = 0) -
     return _separation(values[labels == 0], values[labels == 1]) > SEPARATE_MODES and n_crossings < FEWEST_CROSSINGS
 
 
-def are_apart(first: np.ndarray, second: np.ndarray) -> bool:
+@dataclass(frozen=True)
+class Conformations:
+    """The conformations of one window, ready to be compared with those of others.
+
+    Attributes:
+        coordinates: Superposed coordinates [nm] with ``shape=(n_frames, n_coordinates)``.
+        tree: The same for nearest-neighbour searches.
+        spacing: The median distance [nm] of a frame to its nearest neighbour.
+    """
+
+    coordinates: np.ndarray
+    tree: cKDTree
+    spacing: float
+
+    @classmethod
+    def of(cls, coordinates: np.ndarray) -> "Conformations":
+        tree = cKDTree(coordinates)
+        return cls(coordinates, tree, float(np.median(tree.query(coordinates, k=2)[0][:, 1])))
+
+
+def are_apart(first: Conformations, second: Conformations) -> bool:
     """Tell whether two windows that overlap in the CVs hold different conformations.
 
     Windows that overlap share conformations: the nearest frames of the other window are about as near as those of the same.
-
-    Args:
-        first: Superposed coordinates of one window with ``shape=(n_frames, n_coordinates)``.
-        second: The same of the other window.
     """
-    trees = cKDTree(first), cKDTree(second)
-    within = np.concatenate([tree.query(part, k=2)[0][:, 1] for tree, part in zip(trees, (first, second), strict=True)])
-    across = np.concatenate([trees[1].query(first)[0], trees[0].query(second)[0]])
-    return bool(np.quantile(across, _NEAREST_SHARE) > LARGEST_GAP * np.median(within))
+    across = np.concatenate([second.tree.query(first.coordinates)[0], first.tree.query(second.coordinates)[0]])
+    return bool(np.quantile(across, _NEAREST_SHARE) > LARGEST_GAP * (first.spacing + second.spacing) / 2)
 
 
 def find_hidden_barriers(
@@ -125,7 +140,8 @@ def find_hidden_barriers(
     bimodal = [number for number, part in data.items() if is_bimodal(*part)]
     first, second = np.nonzero(np.triu(weights.overlap > LEAST_OVERLAP, k=1))
     pairs = [(int(weights.windows[i]), int(weights.windows[j])) for i, j in zip(first, second, strict=True)]
-    return bimodal, [(i, j) for i, j in pairs if are_apart(data[i][0], data[j][0])]
+    conformations = {number: Conformations.of(part[0]) for number, part in data.items()}
+    return bimodal, [(i, j) for i, j in pairs if are_apart(conformations[i], conformations[j])]
 
 
 def judge(diagnostics: dict) -> tuple[str, list[str]]:

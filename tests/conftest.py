@@ -15,6 +15,7 @@ import yaml
 from hypothesis import settings
 
 from mesaflow.encoder import Encoder, n_output_nodes
+from mesaflow.features import Features
 from mesaflow.settings import load_schema
 
 settings.register_profile("mesaflow", max_examples=30, deadline=None, derandomize=True, database=None)
@@ -64,11 +65,13 @@ def random_encoder() -> Callable[..., Encoder]:
         superposes: bool = True,
         atoms: np.ndarray | None = None,
         reference: np.ndarray | None = None,
+        features: Features | None = None,
     ) -> Encoder:
         rng = np.random.default_rng(seed)
         if reference is None:
             reference = rng.normal(scale=0.2, size=(n_atoms, 3))
-        sizes = [3 * len(reference), *hidden_layers, n_output_nodes(cv_kinds)]
+        features = features or Features()
+        sizes = [features.n_inputs(len(reference)), *hidden_layers, n_output_nodes(cv_kinds)]
         pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
         return Encoder(
             atoms=np.arange(len(reference)) if atoms is None else np.asarray(atoms),
@@ -79,6 +82,7 @@ def random_encoder() -> Callable[..., Encoder]:
             biases=tuple(rng.normal(scale=0.3, size=n_out) for _, n_out in pairs),
             activation=activation,
             cv_kinds=cv_kinds,
+            features=features,
         )
 
     return make

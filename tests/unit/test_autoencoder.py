@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from mesaflow.autoencoder import Autoencoder, CVLayer, export_encoder
+from mesaflow.features import Features
 
 N_ATOMS, SCALE = 4, 0.5
 
@@ -11,7 +12,7 @@ def network(
     cv_kinds: tuple[str, ...], hidden_layers: tuple[int, ...] = (7, 6), activation: str = "tanh"
 ) -> Autoencoder:
     torch.manual_seed(0)
-    return Autoencoder(N_ATOMS, list(hidden_layers), cv_kinds, activation, n_references=1).double()
+    return Autoencoder(3 * N_ATOMS, list(hidden_layers), cv_kinds, activation, 3 * N_ATOMS).double()
 
 
 @pytest.fixture
@@ -27,7 +28,8 @@ def nodes(trained: Autoencoder, frames: np.ndarray) -> np.ndarray:
 
 def export(trained: Autoencoder, frames: np.ndarray):
     inputs = torch.tensor(frames.reshape(len(frames), -1) / SCALE)
-    return export_encoder(trained, inputs, np.arange(N_ATOMS), SCALE, np.zeros((1, N_ATOMS, 3)), superposes=False)
+    references = np.zeros((1, N_ATOMS, 3))
+    return export_encoder(trained, inputs, np.arange(N_ATOMS), SCALE, references, False, Features())
 
 
 @pytest.mark.parametrize("activation", ["tanh", "silu"])
@@ -82,9 +84,3 @@ def test_decoder_reads_unit_pairs_of_circular_cvs():
     layer = CVLayer(("linear", "circular", "tanh"))
     output = layer(torch.tensor([[5.0, 3.0, -4.0, 0.5]], dtype=torch.float64))
     np.testing.assert_allclose(output.numpy(), [[5, 0.6, -0.8, np.tanh(0.5)]])
-
-
-def test_one_block_of_outputs_for_each_reference():
-    trained = Autoencoder(N_ATOMS, [6], ("linear",), "tanh", n_references=3)
-    assert trained(torch.zeros(2, 3 * N_ATOMS)).shape == (2, 3 * N_ATOMS * 3)
-    assert [layer.out_features for layer in trained.decoder if isinstance(layer, torch.nn.Linear)] == [6, 36]

@@ -5,6 +5,7 @@ import pytest
 
 from mesaflow.encoder import Encoder, cv_periods, minimum_image, n_output_nodes
 from mesaflow.errors import InputError
+from mesaflow.features import Features
 
 MIXED = ("linear", "circular", "tanh")
 
@@ -12,9 +13,9 @@ MIXED = ("linear", "circular", "tanh")
 @pytest.mark.parametrize("superposes", [True, False])
 def test_saving_keeps_every_bit(random_encoder, tmp_path, superposes):
     atoms = np.array([9, 2, 7, 0, 4])
-    encoder = random_encoder(
-        hidden_layers=(7, 3), cv_kinds=MIXED, activation="silu", superposes=superposes, atoms=atoms
-    )
+    features = Features(True, np.array([[0, 1, 2, 3]]), np.array([[3, 0], [1, 4]]), 0.7)
+    options = {"hidden_layers": (7, 3), "cv_kinds": MIXED, "activation": "silu", "features": features}
+    encoder = random_encoder(superposes=superposes, atoms=atoms, **options)
     encoder.save(tmp_path / "encoder.npz")
     loaded = Encoder.load(tmp_path / "encoder.npz")
     for field in fields(Encoder):
@@ -22,6 +23,10 @@ def test_saving_keeps_every_bit(random_encoder, tmp_path, superposes):
         assert type(before) is type(after), field.name
         if field.name in {"weights", "biases"}:
             assert all(a.tobytes() == b.tobytes() for a, b in zip(before, after, strict=True))
+        elif field.name == "features":
+            assert (before.positions, before.distance_scale) == (after.positions, after.distance_scale)
+            np.testing.assert_array_equal(before.dihedrals, after.dihedrals)
+            np.testing.assert_array_equal(before.pairs, after.pairs)
         else:
             np.testing.assert_array_equal(before, after)
     frames = np.random.default_rng(1).normal(size=(4, 5, 3))

@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import mdtraj
 import numpy as np
 import pytest
 import torch
@@ -5,10 +8,19 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from mesaflow.autoencoder import featurise
 from mesaflow.bias import HarmonicRestraint
 from mesaflow.encoder import Encoder
+from mesaflow.features import Features
 
 SMALLEST_GAP = 1e-3  # nm²: the reference's gradient through an SVD loses digits where singular values meet
+
+INPUTS = {
+    "positions": Features(),
+    "dihedrals": Features(False, np.array([[0, 1, 2, 3], [3, 1, 0, 2]])),
+    "distances": Features(False, pairs=np.array([[0, 3], [1, 2], [2, 0]]), distance_scale=0.3),
+    "all": Features(True, np.array([[2, 0, 1, 3]]), np.array([[3, 0]]), 0.4),
+}
 
 ENCODERS = st.fixed_dictionaries(
     {
@@ -18,6 +30,7 @@ ENCODERS = st.fixed_dictionaries(
         "cv_kinds": st.lists(st.sampled_from(["linear", "tanh", "circular"]), min_size=1, max_size=3).map(tuple),
         "activation": st.sampled_from(["tanh", "silu"]),
         "superposes": st.booleans(),
+        "features": st.sampled_from(list(INPUTS.values())),
     }
 )
 
@@ -43,7 +56,7 @@ def autograd_cvs(encoder: Encoder, positions: torch.Tensor) -> torch.Tensor:
         u, _, vt = torch.linalg.svd(placed.T @ torch.tensor(encoder.references[0]))
         sign = torch.sign(torch.linalg.det(u.detach() @ vt.detach()))
         placed = placed @ u @ torch.diag(torch.stack([torch.ones_like(sign), torch.ones_like(sign), sign])) @ vt
-    values = placed.reshape(-1) / encoder.scale
+    values = featurise(placed[None], encoder.features, encoder.scale)[0]
     activation = {"tanh": torch.tanh, "silu": torch.nn.functional.silu}[encoder.activation]
     for i, (weight, bias) in enumerate(zip(encoder.weights, encoder.biases, strict=True)):
         values = torch.nn.functional.linear(values, torch.tensor(weight), torch.tensor(bias))
@@ -212,6 +225,32 @@ def test_reference_itself_is_left_in_place(random_encoder):
     superposing, centering = random_encoder(superposes=True), random_encoder(superposes=False)
     reference = superposing.references
     np.testing.assert_allclose(superposing.evaluate(reference), centering.evaluate(reference), atol=1e-12)
+
+
+def test_dihedral_inputs_are_those_of_mdtraj(random_encoder):
+    """An encoder without hidden layers, whose circular CVs are its dihedral inputs."""
+    encoder = random_encoder(hidden_layers=(), cv_kinds=("circular", "circular"), features=INPUTS["dihedrals"])
+    encoder = replace(encoder, weights=(np.eye(4),), biases=(np.zeros(4),))
+    frames = np.random.default_rng(3).normal(size=(20, 5, 3)).astype(np.float32)
+    expected = mdtraj.compute_dihedrals(mdtraj.Trajectory(frames, None), encoder.features.dihedrals, periodic=False)
+    np.testing.assert_allclose(encoder.evaluate(frames), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("inputs", ["dihedrals", "distances"])
+def test_dihedrals_and_distances_need_no_superposition(random_encoder, inputs):
+    encoder = random_encoder(superposes=False, features=INPUTS[inputs])
+    positions = conformation(encoder, 1)
+    turned = positions @ Rotation.random(rng=np.random.default_rng(2)).as_matrix()
+    first, second = encoder.evaluate(np.stack([positions, turned]))
+    np.testing.assert_allclose(second, first, atol=1e-12)
+
+
+def test_a_dihedral_of_atoms_on_one_line_has_finite_forces(random_encoder):
+    encoder = random_encoder(n_atoms=4, features=Features(False, np.array([[0, 1, 2, 3]])), superposes=False)
+    line = np.zeros((4, 3))
+    line[:, 0] = 0.15 * np.arange(4)
+    energy, forces, cvs = HarmonicRestraint(encoder, np.ones(2), 10.0).evaluate(line)
+    assert np.isfinite([energy, *forces.ravel(), *cvs]).all()
 
 
 def test_every_frame_is_evaluated_alone(random_encoder):

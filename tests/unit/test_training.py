@@ -8,6 +8,7 @@ import torch
 from mesaflow.alignment import center, superpose
 from mesaflow.encoder import Encoder
 from mesaflow.errors import InputError
+from mesaflow.features import Features
 from mesaflow.training import TrainingResult, TrainingSettings, pose_variance_fraction, random_rotation_matrices, train
 
 ATOMS = np.array([2, 3, 5, 7, 11])
@@ -220,7 +221,7 @@ def test_frames_that_are_not_finite_are_refused(conformations, is_validation, re
 
 def test_settings_from_a_configuration(config):
     section = config["training"] | {"n_cvs": 3, "cv_layer": "circular", "patience_epochs": 7, "noise_nm": 0.03}
-    settings = TrainingSettings.from_config(section)
+    settings = TrainingSettings.from_config(section, Features())
     assert settings.cv_kinds == ("circular",) * 3
     assert (settings.patience, settings.noise, settings.scale) == (7, 0.03, config["training"]["scale_nm"])
 

@@ -122,6 +122,7 @@ def temperature(wildcards) -> float:
 # Each settings function returns just the keys that its step depends on, so that changing another key reruns nothing.
 
 DATA_KEYS = ("atoms", "validation_fraction", "validation_block_frames")
+NETWORK_KEYS = ("inputs", "n_cvs", "cv_layer", "hidden_layers")
 DRIVER_KEYS = ("n_rounds", "windows_per_batch", "convergence_growth", "convergence_rounds")
 RELAXATION_KEYS = ("n_candidates", "max_energy_kJ_per_mol")
 SIMULATION_KEYS = ("length_ps", "save_interval_ps", "ramp_ps", "max_attempts")
@@ -148,17 +149,17 @@ def data_settings(wildcards) -> dict:
 
 
 def training_settings(wildcards) -> dict:
-    """Return how a stage's network is trained; production has its own number of CVs and layers."""
+    """Return how a stage's network is trained; production has a network of its own."""
     run = RUNS[wildcards.run]
     training = drop(run["training"], *DATA_KEYS, "n_restarts")
     if wildcards.stage == "production":
-        training |= keep(run["production"], ("n_cvs", "hidden_layers"))
+        training |= keep(run["production"], NETWORK_KEYS)
     return training
 
 
 def placement_settings(wildcards) -> dict:
     section = RUNS[wildcards.run][stage_section(wildcards.stage)]
-    return drop(section, *DRIVER_KEYS, *SIMULATION_KEYS, *RELAXATION_KEYS, "n_cvs", "hidden_layers")
+    return drop(section, *DRIVER_KEYS, *SIMULATION_KEYS, *RELAXATION_KEYS, *NETWORK_KEYS)
 
 
 def window_settings(wildcards) -> dict:

@@ -27,6 +27,7 @@ rule train_autoencoder:
     input:
         unpack(previous_encoder),
         training_set="results/{run}/{stage}/training_set.npz",
+        topology="results/{run}/system/topology.pdb",
     output:
         encoder="results/{run}/{stage}/restart-{restart}/encoder.npz",
         training="results/{run}/{stage}/restart-{restart}/training.json",

@@ -3,9 +3,11 @@
 import shutil
 
 from mesaflow.dataset import TrainingSet
+from mesaflow.features import find_features
 from mesaflow.files import write_json
 from mesaflow.progress import EpochProgress, log_to
 from mesaflow.randomness import derive_seed
+from mesaflow.trajectories import load_topology
 
 
 def main(snakemake):
@@ -25,6 +27,7 @@ def main(snakemake):
 
         torch.set_num_threads(snakemake.threads)
         seed = derive_seed(snakemake.params.random_seed, stage, "training", restart)
+        features = find_features(load_topology(snakemake.input.topology), training_set.atoms, settings)
         aligned, is_validation = training_set.select(settings["max_frames"])
         log.info("%d training and %d validation frames, random seed %d", sum(~is_validation), sum(is_validation), seed)
         with EpochProgress(settings["max_epochs"], f"{stage} autoencoder {restart}") as progress:
@@ -33,7 +36,7 @@ def main(snakemake):
                 is_validation,
                 training_set.references,
                 training_set.atoms,
-                TrainingSettings.from_config(settings),
+                TrainingSettings.from_config(settings, features),
                 seed,
                 on_epoch=progress.update,
             )

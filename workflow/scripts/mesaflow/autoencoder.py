@@ -1,4 +1,4 @@
-"""The autoencoder network (torch): an encoder to collective variables, and a decoder to aligned coordinates."""
+"""The autoencoder network (torch): features, an encoder to collective variables, and a decoder to aligned coordinates."""
 
 from itertools import pairwise
 
@@ -7,8 +7,29 @@ import torch
 from torch import nn
 
 from .encoder import Encoder, n_output_nodes
+from .features import Features
 
 _ACTIVATIONS = {"tanh": nn.Tanh, "silu": nn.SiLU}
+_SMALLEST_NORMALS = 1e-16  # nm⁴: below it three atoms of a dihedral lie on one line
+
+
+def featurise(frames: torch.Tensor, features: Features, scale: float) -> torch.Tensor:
+    """Turn centred frames [nm] with ``shape=(n_frames, n_atoms, 3)`` into inputs with ``shape=(n_frames, n_inputs)``."""
+    columns = [frames.flatten(1) / scale] if features.positions else []
+    if len(features.dihedrals):
+        first, second, third, fourth = (
+            frames[:, torch.as_tensor(atoms, device=frames.device)] for atoms in features.dihedrals.T
+        )
+        axis = second - third
+        a, b = torch.linalg.cross(first - second, axis), torch.linalg.cross(fourth - third, axis)
+        cosine = (a * b).sum(dim=2)
+        sine = (torch.linalg.cross(b, a) * axis).sum(dim=2) / axis.norm(dim=2)
+        pairs = nn.functional.normalize(torch.stack([cosine, sine], dim=2), dim=2, eps=_SMALLEST_NORMALS)
+        columns.append(pairs.flatten(1))
+    if len(features.pairs):
+        first, last = (frames[:, torch.as_tensor(atoms, device=frames.device)] for atoms in features.pairs.T)
+        columns.append((first - last).norm(dim=2) / features.distance_scale)
+    return torch.cat(columns, dim=1)
 
 
 def _fully_connected(sizes: list[int], activation: str) -> nn.Sequential:
@@ -51,17 +72,17 @@ class Autoencoder(nn.Module):
     """
 
     def __init__(
-        self, n_atoms: int, hidden_layers: list[int], cv_kinds: tuple[str, ...], activation: str, n_references: int
+        self, n_inputs: int, hidden_layers: list[int], cv_kinds: tuple[str, ...], activation: str, n_outputs: int
     ):
         super().__init__()
         n_nodes = n_output_nodes(cv_kinds)
         self.activation = activation
-        self.encoder = _fully_connected([3 * n_atoms, *hidden_layers, n_nodes], activation)
+        self.encoder = _fully_connected([n_inputs, *hidden_layers, n_nodes], activation)
         self.cv_layer = CVLayer(cv_kinds)
-        self.decoder = _fully_connected([n_nodes, *reversed(hidden_layers), 3 * n_atoms * n_references], activation)
+        self.decoder = _fully_connected([n_nodes, *reversed(hidden_layers), n_outputs], activation)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Map scaled coordinates with ``shape=(n_frames, 3 n_atoms)`` to ``shape=(n_frames, 3 n_atoms n_references)``."""
+        """Map inputs with ``shape=(n_frames, n_inputs)`` to outputs with ``shape=(n_frames, n_outputs)``."""
         return self.decoder(self.cv_layer(self.encoder(inputs)))
 
 
@@ -72,6 +93,7 @@ def export_encoder(
     scale: float,
     references: np.ndarray,
     superposes: bool,
+    features: Features,
 ) -> Encoder:
     """Turn the trained encoder into plain arrays, with its linear CVs whitened.
 
@@ -80,11 +102,12 @@ def export_encoder(
 
     Args:
         network: The trained network.
-        inputs: The training set as the network takes it, with ``shape=(n_frames, 3 n_atoms)``.
+        inputs: The training set as the network takes it, with ``shape=(n_frames, n_inputs)``.
         atoms: The atoms' indices in the topology.
         scale: The length [nm] by which coordinates were divided.
         references: The references [nm] with ``shape=(n_references, n_atoms, 3)``.
         superposes: Whether inputs are superposed on the first reference.
+        features: What the inputs are.
     """
     linear_layers = [layer for layer in network.encoder if isinstance(layer, nn.Linear)]
     weights = [layer.weight.detach().cpu().double().numpy() for layer in linear_layers]
@@ -103,6 +126,7 @@ def export_encoder(
         biases=tuple(biases),
         activation=network.activation,
         cv_kinds=cv_kinds,
+        features=features,
     )
 
 

@@ -1,6 +1,6 @@
 """The trained encoder: an explicit, differentiable collective variable, stored as plain arrays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from . import kernel
 from .errors import InputError
+from .features import Features
 from .files import read_arrays, write_arrays
 
 CV_KINDS = {"linear": kernel.LINEAR, "tanh": kernel.TANH, "circular": kernel.CIRCULAR}
@@ -26,7 +27,7 @@ def cv_periods(cv_kinds: tuple[str, ...]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Encoder:
-    """A fully connected network from the coordinates of some atoms to collective variables.
+    """A fully connected network from what it sees of some atoms to collective variables.
 
     Attributes:
         atoms: The indices in the topology of the atoms it sees, with ``shape=(n_atoms,)``.
@@ -38,6 +39,7 @@ class Encoder:
         biases: One vector a layer with ``shape=(n_out,)``.
         activation: The activation of the hidden layers, a key of ``ACTIVATIONS``.
         cv_kinds: The kind of each collective variable, keys of ``CV_KINDS``.
+        features: What its input nodes are.
     """
 
     atoms: np.ndarray
@@ -48,6 +50,7 @@ class Encoder:
     biases: tuple[np.ndarray, ...]
     activation: str
     cv_kinds: tuple[str, ...]
+    features: Features = field(default_factory=Features)
 
     @property
     def n_cvs(self) -> int:
@@ -64,7 +67,16 @@ class Encoder:
         sizes = np.array([self.weights[0].shape[1], *(len(bias) for bias in self.biases)])
         forward = np.concatenate([np.ascontiguousarray(weight.T).ravel() for weight in self.weights])
         backward = np.concatenate([np.ascontiguousarray(weight).ravel() for weight in self.weights])
-        before = (np.ascontiguousarray(self.references[0], dtype=float), self.superposes, float(self.scale), sizes)
+        before = (
+            np.ascontiguousarray(self.references[0], dtype=float),
+            self.superposes,
+            float(self.scale),
+            self.features.positions,
+            np.ascontiguousarray(self.features.dihedrals, dtype=np.int64),
+            np.ascontiguousarray(self.features.pairs, dtype=np.int64),
+            float(self.features.distance_scale),
+            sizes,
+        )
         after = (
             np.concatenate(self.biases),
             ACTIVATIONS[self.activation],
@@ -98,6 +110,10 @@ class Encoder:
             scale=np.array(self.scale),
             references=self.references,
             superposes=np.array(self.superposes),
+            positions=np.array(self.features.positions),
+            dihedrals=self.features.dihedrals,
+            pairs=self.features.pairs,
+            distance_scale=np.array(self.features.distance_scale),
             activation=np.array(self.activation),
             cv_kinds=np.array(self.cv_kinds),
             layers=np.array([self.weights[0].shape[1], *(len(bias) for bias in self.biases)]),
@@ -123,6 +139,9 @@ class Encoder:
                 biases=tuple(arrays[f"bias_{i}"] for i in range(n_layers)),
                 activation=str(arrays["activation"]),
                 cv_kinds=tuple(str(kind) for kind in arrays["cv_kinds"]),
+                features=Features(
+                    bool(arrays["positions"]), arrays["dihedrals"], arrays["pairs"], float(arrays["distance_scale"])
+                ),
             )
         except KeyError as error:
             raise InputError(f"{path} is not an encoder: it has no {error}; remove it and run again.") from error

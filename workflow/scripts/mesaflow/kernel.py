@@ -18,6 +18,12 @@ IDENTITY_ACTIVATION, TANH_ACTIVATION, SILU_ACTIVATION = 0, 1, 2
 _SMALLEST_RADIUS_SQUARED = 1e-12
 """Below this squared length the angle of a circular CV's node pair has no direction, and its gradient is capped."""
 
+_SMALLEST_NORMAL, _SMALLEST_NORMALS = 1e-16, 1e-32
+"""Below these [nm⁴, nm⁸] three atoms of a dihedral lie on one line, and its gradient is capped."""
+
+_SMALLEST_DISTANCE = 1e-12
+"""Below this [nm] a distance has no direction, and its gradient is capped."""
+
 _JACOBI_SWEEPS = 12
 """Cyclic Jacobi converges quadratically; 4 × 4 matrices need 4 to 6 sweeps."""
 
@@ -142,11 +148,101 @@ def _place(positions, reference, superposes, rotation, placed):
 
 
 @njit(cache=True)
-def _propagate(placed, scale, sizes, forward_weights, biases, activation, values, slopes):
-    """Propagate a conformation through the layers; node values and activation slopes fill flat arrays."""
+def _cross(a, b):
+    return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
+
+
+@njit(cache=True)
+def _dot(a, b):
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+@njit(cache=True)
+def _between(positions, i, j):
+    """Return the vector from atom j to atom i."""
+    return positions[i, 0] - positions[j, 0], positions[i, 1] - positions[j, 1], positions[i, 2] - positions[j, 2]
+
+
+@njit(cache=True)
+def _add(pull, atom, factor, vector):
+    for i in range(3):
+        pull[atom, i] += factor * vector[i]
+
+
+@njit(cache=True)
+def _dihedral_vectors(placed, atoms):
+    """Return the bond vectors F, G, H of a dihedral and the normals A = F × G and B = H × G.
+
+    A. Blondel & M. Karplus, J. Comput. Chem. 17, 1132 (1996).
+    """
+    f = _between(placed, atoms[0], atoms[1])
+    g = _between(placed, atoms[1], atoms[2])
+    h = _between(placed, atoms[3], atoms[2])
+    return f, g, h, _cross(f, g), _cross(h, g)
+
+
+@njit(cache=True)
+def _featurise(placed, scale, uses_positions, dihedrals, pairs, distance_scale, values):
+    """Fill the input nodes with positions, cosine and sine of dihedrals, and distances."""
+    node = 0
+    if uses_positions:
+        for a in range(placed.shape[0]):
+            for i in range(3):
+                values[node] = placed[a, i] / scale
+                node += 1
+    for d in range(dihedrals.shape[0]):
+        _, g, _, a, b = _dihedral_vectors(placed, dihedrals[d])
+        cosine = _dot(a, b)
+        sine = _dot(_cross(b, a), g) / math.sqrt(_dot(g, g))
+        length = math.sqrt(max(cosine * cosine + sine * sine, _SMALLEST_NORMALS))
+        values[node] = cosine / length
+        values[node + 1] = sine / length
+        node += 2
+    for p in range(pairs.shape[0]):
+        r = _between(placed, pairs[p, 0], pairs[p, 1])
+        values[node] = math.sqrt(_dot(r, r)) / distance_scale
+        node += 1
+
+
+@njit(cache=True)
+def _pull_back(placed, scale, uses_positions, dihedrals, pairs, distance_scale, values, gradient, pull):
+    """Fill ``pull`` with the gradient on the placed atoms, from that on the input nodes."""
+    node = 0
     for a in range(placed.shape[0]):
         for i in range(3):
-            values[3 * a + i] = placed[a, i] / scale
+            if uses_positions:
+                pull[a, i] = gradient[node] / scale
+                node += 1
+            else:
+                pull[a, i] = 0.0
+    for d in range(dihedrals.shape[0]):
+        atoms = dihedrals[d]
+        f, g, h, a, b = _dihedral_vectors(placed, atoms)
+        # The nodes are cos φ and sin φ: dU/dφ = −sin φ dU/dcos + cos φ dU/dsin.
+        slope = values[node] * gradient[node + 1] - values[node + 1] * gradient[node]
+        a_squared = max(_dot(a, a), _SMALLEST_NORMAL)
+        b_squared = max(_dot(b, b), _SMALLEST_NORMAL)
+        g_length = math.sqrt(_dot(g, g))
+        first, last = -g_length / a_squared, g_length / b_squared
+        along_f, along_h = _dot(f, g) / (a_squared * g_length), _dot(h, g) / (b_squared * g_length)
+        _add(pull, atoms[0], slope * first, a)
+        _add(pull, atoms[1], slope * (along_f - first), a)
+        _add(pull, atoms[1], -slope * along_h, b)
+        _add(pull, atoms[2], -slope * along_f, a)
+        _add(pull, atoms[2], slope * (along_h - last), b)
+        _add(pull, atoms[3], slope * last, b)
+        node += 2
+    for p in range(pairs.shape[0]):
+        r = _between(placed, pairs[p, 0], pairs[p, 1])
+        slope = gradient[node] / (distance_scale * max(math.sqrt(_dot(r, r)), _SMALLEST_DISTANCE))
+        _add(pull, pairs[p, 0], slope, r)
+        _add(pull, pairs[p, 1], -slope, r)
+        node += 1
+
+
+@njit(cache=True)
+def _propagate(sizes, forward_weights, biases, activation, values, slopes):
+    """Propagate the input nodes through the layers; node values and activation slopes fill flat arrays."""
     node, weight, bias = 0, 0, 0
     for layer in range(len(sizes) - 1):
         n_in, n_out = sizes[layer], sizes[layer + 1]
@@ -189,7 +285,21 @@ def _read_cvs(values, node, cv_kinds, cvs):
 
 
 @njit(cache=True)
-def evaluate_frames(frames, reference, superposes, scale, sizes, forward_weights, biases, activation, cv_kinds):
+def evaluate_frames(
+    frames,
+    reference,
+    superposes,
+    scale,
+    uses_positions,
+    dihedrals,
+    pairs,
+    distance_scale,
+    sizes,
+    forward_weights,
+    biases,
+    activation,
+    cv_kinds,
+):
     """Evaluate the collective variables of frames [nm] with ``shape=(n_frames, n_atoms, 3)``.
 
     Returns:
@@ -200,7 +310,8 @@ def evaluate_frames(frames, reference, superposes, scale, sizes, forward_weights
     values, slopes = np.empty(sizes.sum()), np.empty(sizes.sum())
     for f in range(frames.shape[0]):
         _place(frames[f], reference, superposes, rotation, placed)
-        node = _propagate(placed, scale, sizes, forward_weights, biases, activation, values, slopes)
+        _featurise(placed, scale, uses_positions, dihedrals, pairs, distance_scale, values)
+        node = _propagate(sizes, forward_weights, biases, activation, values, slopes)
         _read_cvs(values, node, cv_kinds, cvs[f])
     return cvs
 
@@ -211,6 +322,10 @@ def restrain(
     reference,
     superposes,
     scale,
+    uses_positions,
+    dihedrals,
+    pairs,
+    distance_scale,
     sizes,
     forward_weights,
     backward_weights,
@@ -235,7 +350,8 @@ def restrain(
     n_nodes = sizes.sum()
     values, slopes, gradient = np.empty(n_nodes), np.empty(n_nodes), np.zeros(n_nodes)
     _place(positions, reference, superposes, rotation, placed)
-    node = _propagate(placed, scale, sizes, forward_weights, biases, activation, values, slopes)
+    _featurise(placed, scale, uses_positions, dihedrals, pairs, distance_scale, values)
+    node = _propagate(sizes, forward_weights, biases, activation, values, slopes)
     _read_cvs(values, node, cv_kinds, cvs)
 
     energy = 0.0
@@ -245,18 +361,18 @@ def restrain(
         if cv_kinds[k] == CIRCULAR:
             deviation -= 2.0 * math.pi * round(deviation / (2.0 * math.pi))
         energy += 0.5 * force_constant * deviation * deviation
-        pull = force_constant * deviation
+        upstream = force_constant * deviation
         if cv_kinds[k] == CIRCULAR:
             x, y = values[output], values[output + 1]
             radius_squared = max(x * x + y * y, _SMALLEST_RADIUS_SQUARED)
-            gradient[output] = -pull * y / radius_squared
-            gradient[output + 1] = pull * x / radius_squared
+            gradient[output] = -upstream * y / radius_squared
+            gradient[output + 1] = upstream * x / radius_squared
             output += 2
         elif cv_kinds[k] == TANH:
-            gradient[output] = pull * (1.0 - cvs[k] * cvs[k])
+            gradient[output] = upstream * (1.0 - cvs[k] * cvs[k])
             output += 1
         else:
-            gradient[output] = pull
+            gradient[output] = upstream
             output += 1
 
     weight = len(backward_weights)
@@ -273,13 +389,13 @@ def restrain(
                 gradient[start + i] *= slopes[start + i]
         node = start
 
+    pull = np.empty((n_atoms, 3))
+    _pull_back(placed, scale, uses_positions, dihedrals, pairs, distance_scale, values, gradient, pull)
     gx = gy = gz = 0.0
     for a in range(n_atoms):
-        for i in range(3):
-            gradient[3 * a + i] /= scale
-        gx += gradient[3 * a]
-        gy += gradient[3 * a + 1]
-        gz += gradient[3 * a + 2]
+        gx += pull[a, 0]
+        gy += pull[a, 1]
+        gz += pull[a, 2]
     gx, gy, gz = gx / n_atoms, gy / n_atoms, gz / n_atoms
 
     wx = wy = wz = 0.0
@@ -287,7 +403,7 @@ def restrain(
         torque, matrix = np.zeros(3), np.zeros((3, 3))
         for a in range(n_atoms):
             y0, y1, y2 = placed[a, 0], placed[a, 1], placed[a, 2]
-            g0, g1, g2 = gradient[3 * a] - gx, gradient[3 * a + 1] - gy, gradient[3 * a + 2] - gz
+            g0, g1, g2 = pull[a, 0] - gx, pull[a, 1] - gy, pull[a, 2] - gz
             torque[0] += y1 * g2 - y2 * g1
             torque[1] += y2 * g0 - y0 * g2
             torque[2] += y0 * g1 - y1 * g0
@@ -299,9 +415,9 @@ def restrain(
         wx, wy, wz = _solve_transposed(matrix, torque)
     for a in range(n_atoms):
         r0, r1, r2 = reference[a, 0], reference[a, 1], reference[a, 2]
-        h0 = gradient[3 * a] - gx - (wy * r2 - wz * r1)
-        h1 = gradient[3 * a + 1] - gy - (wz * r0 - wx * r2)
-        h2 = gradient[3 * a + 2] - gz - (wx * r1 - wy * r0)
+        h0 = pull[a, 0] - gx - (wy * r2 - wz * r1)
+        h1 = pull[a, 1] - gy - (wz * r0 - wx * r2)
+        h2 = pull[a, 2] - gz - (wx * r1 - wy * r0)
         for i in range(3):
             forces[a, i] = -(rotation[0, i] * h0 + rotation[1, i] * h1 + rotation[2, i] * h2)
     return energy

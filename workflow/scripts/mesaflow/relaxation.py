@@ -11,7 +11,8 @@ from .bias import HarmonicRestraint, add_restraint
 from .boundary import periodic_tree, wrap
 from .encoder import Encoder
 
-_RESTRAINT = 1000.0  # kJ/mol per squared CV unit: steep enough to stay on a barrier, a thermal width of 0.05 at 300 K
+_RESTRAINT = 300.0  # kJ/mol per squared CV unit: steeper than a torsional barrier, softer than most strain
+_PASSES = 2  # strain that the CVs see shrinks in each, since a pass holds a frame where the last one left it
 _TOLERANCE = 5.0  # root-mean-square force [kJ/mol/nm] at which a minimisation stops
 _MOST_ITERATIONS = 500
 _SPACING_RESOLUTION = 0.01
@@ -90,10 +91,11 @@ def relax(
         encoder.evaluate(frames[:, encoder.atoms]),
     )
     for i, frame in enumerate(relaxed):
-        restraint.center[:] = cvs[i]
         try:
             context.setPositions(frame)
-            openmm.LocalEnergyMinimizer.minimize(context, _TOLERANCE, _MOST_ITERATIONS)
+            for _ in range(_PASSES):
+                restraint.center[:] = encoder.evaluate(_cv_positions(context, encoder)[None])[0]
+                openmm.LocalEnergyMinimizer.minimize(context, _TOLERANCE, _MOST_ITERATIONS)
         except openmm.OpenMMException:
             continue
         state = context.getState(positions=True, energy=True)
@@ -104,3 +106,9 @@ def relax(
             relaxed[i], energies[i], cvs[i] = positions, energy, at
         on_frame()
     return relaxed, energies, cvs
+
+
+def _cv_positions(context: openmm.Context, encoder: Encoder) -> np.ndarray:
+    """Return the positions [nm] of the encoder's atoms."""
+    positions = context.getState(positions=True).getPositions(asNumpy=True)
+    return positions.value_in_unit(unit.nanometer)[encoder.atoms]

@@ -99,6 +99,8 @@ def _describe(error: jsonschema.ValidationError) -> list[str]:
             return [f"{key} is {_show(value)}; give at least {rule} key with a value."]
         case "uniqueItems":
             return [f"{key} is {_show(value)}; name each item once."]
+        case "anyOf" if "x-allowed" in error.schema:
+            return [f"{key} is {_show(value)}; give {error.schema['x-allowed']}."]
         case "pattern":
             allowed = error.schema.get("x-allowed", f"text that matches {rule}")
             if "propertyNames" in error.absolute_schema_path:
@@ -186,6 +188,7 @@ def check_inputs(config: dict) -> None:
         InputError: If a file is missing or unreadable, or a selection does not fit the structure.
     """
     from .alignment import check_reference
+    from .features import find_features
     from .observables import resolve_dihedral
     from .systems import build_system, find_force_field_file, load_positions, load_structure
     from .trajectories import load_topology, select_atoms
@@ -198,6 +201,8 @@ def check_inputs(config: dict) -> None:
     topology = load_topology(system["structure"])
     atoms = select_atoms(topology, config["training"]["atoms"], "training.atoms")
     check_reference(load_positions(system["structure"])[atoms], "training.atoms")
+    for stage in ("training", "production"):
+        find_features(topology, atoms, config["training"] | {"inputs": config[stage]["inputs"]})
     for name, observable in config["observables"].items():
         resolve_dihedral(topology, name, observable["dihedral"])
     check_figures(config["figures"])

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 from .augmentation import augment
-from .autoencoder import Autoencoder, export_encoder, find_whitening
+from .autoencoder import Autoencoder, export_encoder, featurise, find_whitening
 from .encoder import Encoder, n_output_nodes
 from .errors import InputError
+from .features import Features
 
 _POSE_FRAMES, _POSES = 200, 50  # conformations and poses that pose_variance_fraction is estimated from
 _LEARNING_RATE_FACTOR = 0.3  # applied when the validation loss stands still for half the patience
@@ -28,6 +29,7 @@ class TrainingSettings:
         cv_kinds: The kind of each CV: ``linear``, ``tanh`` or ``circular``.
         activation: ``tanh`` or ``silu``.
         scale: The length [nm] by which coordinates are divided.
+        features: What the network sees of a conformation.
         noise: The standard deviation [nm] of the noise on input coordinates.
         batch_size: Frames a step.
         epoch_frames: The least number of frames shown in an epoch, each in a fresh pose with fresh noise: a smaller
@@ -43,6 +45,7 @@ class TrainingSettings:
     cv_kinds: tuple[str, ...] = ("linear", "linear")
     activation: str = "tanh"
     scale: float = 0.5
+    features: Features = field(default_factory=Features)
     noise: float = 0.02
     batch_size: int = 512
     epoch_frames: int = 8192
@@ -51,15 +54,21 @@ class TrainingSettings:
     learning_rate: float = 0.005
     weight_decay: float = 1e-5
 
+    @property
+    def superposes(self) -> bool:
+        """Whether inputs are superposed; dihedrals and distances alone do not need it."""
+        return self.invariance == "alignment" and self.features.positions
+
     @staticmethod
-    def from_config(training: dict) -> "TrainingSettings":
-        """Read the ``training`` section of a configuration."""
+    def from_config(training: dict, features: Features) -> "TrainingSettings":
+        """Read the ``training`` section of a configuration, whose inputs are resolved to features."""
         return TrainingSettings(
             invariance=training["invariance"],
             hidden_layers=list(training["hidden_layers"]),
             cv_kinds=(training["cv_layer"],) * training["n_cvs"],
             activation=training["activation"],
             scale=training["scale_nm"],
+            features=features,
             noise=training["noise_nm"],
             batch_size=training["batch_size"],
             epoch_frames=training["epoch_frames"],
@@ -147,13 +156,14 @@ def train(
     validates = torch.as_tensor(is_validation, device=device)
     data = _Data(frames[:, ~validates], settings, generator)
     validation = _Data(frames[:, validates], settings, generator)
-    network = Autoencoder(
-        aligned.shape[2], settings.hidden_layers, settings.cv_kinds, settings.activation, len(references)
-    ).to(device)
+    n_inputs, n_outputs = settings.features.n_inputs(aligned.shape[2]), 3 * aligned.shape[2] * len(references)
+    network = Autoencoder(n_inputs, settings.hidden_layers, settings.cv_kinds, settings.activation, n_outputs).to(
+        device
+    )
     loss_curve, best_epoch = _fit(network, data, validation, settings, on_epoch)
 
     encoder = export_encoder(
-        network, data.clean_inputs(), atoms, settings.scale, references, settings.invariance == "alignment"
+        network, data.clean_inputs(), atoms, settings.scale, references, settings.superposes, settings.features
     )
     fve, fve_without = _explained_variance(network, validation, data)
     return TrainingResult(
@@ -188,14 +198,14 @@ class _Data:
         return torch.cat(orders)
 
     def batch(self, index: torch.Tensor | slice, noise: float) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return inputs with ``shape=(n, 3 n_atoms)`` and targets with ``shape=(n, 3 n_atoms n_references)``."""
+        """Return inputs with ``shape=(n, n_inputs)`` and targets with ``shape=(n, 3 n_atoms n_references)``."""
         frames = self._frames[:, index]
         posed = augment(frames[0], self._rotates, 0.0, self._generator)
         inputs = augment(posed, False, noise, self._generator)
         targets = posed[None] if self._settings.invariance == "none" else frames
         n_frames = frames.shape[1]
         scale = self._settings.scale
-        return inputs.reshape(n_frames, -1) / scale, targets.transpose(0, 1).reshape(n_frames, -1) / scale
+        return featurise(inputs, self._settings.features, scale), targets.transpose(0, 1).reshape(n_frames, -1) / scale
 
     def noisy_batch(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return self.batch(index, self._settings.noise)

@@ -1,0 +1,168 @@
+"""What a network sees of a conformation: coordinates, dihedral angles as cosine and sine, distances, or any mix of them."""
+
+from dataclasses import dataclass, field
+
+import mdtraj
+import numpy as np
+
+from .errors import InputError
+from .trajectories import select_atoms
+
+KINDS = ("positions", "dihedrals", "distances")
+"""The kinds of input, in the order in which they enter the network."""
+
+_NAMED_DIHEDRALS = {
+    "phi": mdtraj.geometry.dihedral.indices_phi,
+    "psi": mdtraj.geometry.dihedral.indices_psi,
+    "omega": mdtraj.geometry.dihedral.indices_omega,
+    "chi1": mdtraj.geometry.dihedral.indices_chi1,
+    "chi2": mdtraj.geometry.dihedral.indices_chi2,
+}
+
+
+def _no_atoms(width: int) -> np.ndarray:
+    return np.empty((0, width), dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Features:
+    """The inputs of a network, in the order positions, cosine and sine of each dihedral, distances.
+
+    Atoms are counted within the atoms that the network sees.
+
+    Attributes:
+        positions: Whether the coordinates of all atoms are inputs, divided by the encoder's scale.
+        dihedrals: The atoms of each dihedral with ``shape=(n_dihedrals, 4)``.
+        pairs: The atoms of each distance with ``shape=(n_pairs, 2)``.
+        distance_scale: The length [nm] by which distances are divided.
+    """
+
+    positions: bool = True
+    dihedrals: np.ndarray = field(default_factory=lambda: _no_atoms(4))
+    pairs: np.ndarray = field(default_factory=lambda: _no_atoms(2))
+    distance_scale: float = 1.0
+
+    def n_inputs(self, n_atoms: int) -> int:
+        """Count the input nodes of a network that sees ``n_atoms`` atoms."""
+        return 3 * n_atoms * self.positions + 2 * len(self.dihedrals) + len(self.pairs)
+
+
+def find_features(topology: mdtraj.Topology, atoms: np.ndarray, training: dict) -> Features:
+    """Find the atoms of a network's inputs.
+
+    Args:
+        topology: The topology.
+        atoms: The indices of the atoms that the network sees, those of ``training.atoms``.
+        training: The ``training`` section of a configuration: its ``inputs``, ``dihedrals``, ``distances`` and
+            ``distance_scale_nm`` are read.
+
+    Raises:
+        InputError: If a dihedral or distance cannot be found, or needs atoms outside ``training.atoms``.
+    """
+    kinds = training["inputs"]
+    local = {int(atom): i for i, atom in enumerate(atoms)}
+    dihedrals, pairs = _no_atoms(4), _no_atoms(2)
+    if "dihedrals" in kinds:
+        found = find_dihedrals(topology, atoms, training["dihedrals"])
+        dihedrals = _within(found, local, topology, "training.dihedrals", _no_atoms(4))
+    if "distances" in kinds:
+        found = find_pairs(topology, atoms, training["distances"])
+        pairs = _within(found, local, topology, "training.distances", _no_atoms(2))
+    return Features("positions" in kinds, dihedrals, pairs, float(training["distance_scale_nm"]))
+
+
+def _within(
+    found: list[tuple[int, ...]], local: dict[int, int], topology: mdtraj.Topology, key: str, none: np.ndarray
+) -> np.ndarray:
+    """Renumber atoms to those that the network sees."""
+    outside = sorted({atom for atoms in found for atom in atoms} - local.keys())
+    if outside:
+        names = ", ".join(str(topology.atom(atom)) for atom in outside[:4])
+        raise InputError(f"{key} needs the atoms {names}, which training.atoms leaves out; add them there.")
+    if not found:
+        raise InputError(
+            f"{key} finds nothing among training.atoms; select more atoms or drop it from training.inputs."
+        )
+    return np.array([[local[atom] for atom in atoms] for atoms in found], dtype=none.dtype)
+
+
+def find_dihedrals(
+    topology: mdtraj.Topology, atoms: np.ndarray, dihedrals: str | list[str | list[str]]
+) -> list[tuple[int, ...]]:
+    """Find the atoms of dihedrals.
+
+    Args:
+        topology: The topology.
+        atoms: The indices of the atoms that the network sees.
+        dihedrals: ``bonded`` for one dihedral about every bond between atoms seen that has a neighbour seen at either
+            end; or a list of names (``phi``, ``psi``, ``omega``, ``chi1``, ``chi2``) and of four selections of one atom
+            each.
+
+    Raises:
+        InputError: If a selection does not match one atom, or the four atoms of a dihedral lie in two molecules.
+    """
+    if dihedrals == "bonded":
+        return _bonded_dihedrals(topology, atoms)
+    found: list[tuple[int, ...]] = []
+    for i, item in enumerate(dihedrals):
+        if isinstance(item, str):
+            found += [tuple(int(atom) for atom in quadruple) for quadruple in _NAMED_DIHEDRALS[item](topology)]
+        else:
+            found.append(_selected(topology, f"training.dihedrals[{i}]", item))
+            _check_one_molecule(topology, f"training.dihedrals[{i}]", found[-1])
+    return list(dict.fromkeys(found))
+
+
+def _selected(topology: mdtraj.Topology, key: str, selections: list[str]) -> tuple[int, ...]:
+    """Return the atoms of selections of one atom each."""
+    atoms = []
+    for i, selection in enumerate(selections):
+        matched = select_atoms(topology, selection, f"{key}[{i}]")
+        if len(matched) != 1:
+            raise InputError(f"{key}[{i}] is {selection!r}, which matches {len(matched)} atoms; select exactly one.")
+        atoms.append(int(matched[0]))
+    if len(set(atoms)) != len(atoms):
+        raise InputError(f"{key} names an atom twice ({atoms}); give {len(atoms)} different atoms.")
+    return tuple(atoms)
+
+
+def _check_one_molecule(topology: mdtraj.Topology, key: str, atoms: tuple[int, ...]) -> None:
+    molecules = [{atom.index for atom in molecule} for molecule in topology.find_molecules()]
+    if not any(set(atoms) <= molecule for molecule in molecules):
+        names = ", ".join(str(topology.atom(atom)) for atom in atoms)
+        raise InputError(f"{key} runs across two molecules ({names}); choose four atoms of one.")
+
+
+def _bonded_dihedrals(topology: mdtraj.Topology, atoms: np.ndarray) -> list[tuple[int, ...]]:
+    """Return one dihedral about every bond between atoms seen that has a neighbour seen at either end."""
+    seen = {int(atom) for atom in atoms}
+    neighbours: dict[int, list[int]] = {atom: [] for atom in seen}
+    for first, second in topology.bonds:
+        if first.index in seen and second.index in seen:
+            neighbours[first.index].append(second.index)
+            neighbours[second.index].append(first.index)
+    found = []
+    for second in sorted(seen):
+        for third in sorted(neighbours[second]):
+            ends = (set(neighbours[second]) - {third}, set(neighbours[third]) - {second})
+            if second < third and all(ends) and min(ends[0]) != min(ends[1]):
+                found.append((min(ends[0]), second, third, min(ends[1])))
+    return found
+
+
+def find_pairs(topology: mdtraj.Topology, atoms: np.ndarray, distances: str | list[list[str]]) -> list[tuple[int, ...]]:
+    """Find the atoms of distances.
+
+    Args:
+        topology: The topology.
+        atoms: The indices of the atoms that the network sees.
+        distances: ``all`` for every pair of atoms seen, a selection for every pair of its atoms, or a list of pairs of
+            selections of one atom each.
+
+    Raises:
+        InputError: If a selection matches no atom, or one of a pair not exactly one.
+    """
+    if not isinstance(distances, str):
+        return [_selected(topology, f"training.distances[{i}]", pair) for i, pair in enumerate(distances)]
+    chosen = atoms if distances == "all" else select_atoms(topology, distances, "training.distances")
+    return [(int(first), int(second)) for i, first in enumerate(chosen) for second in chosen[i + 1 :]]

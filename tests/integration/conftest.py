@@ -31,7 +31,9 @@ SMALL = {  # every number that a test counts with is given here, and none taken 
         "convergence_rounds": 3,
     },
     "production": {
+        "inputs": ["dihedrals"],
         "n_cvs": 1,
+        "cv_layer": "circular",
         "hidden_layers": [8],
         "n_windows": 8,
         "windows_per_batch": 4,

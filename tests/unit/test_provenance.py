@@ -69,7 +69,9 @@ def test_every_package_that_results_depend_on_is_installed():
 
 def test_provenance_names_inputs_seed_and_platform(tmp_path):
     (tmp_path / "input").write_bytes(b"abc")
-    collected = collect_provenance([tmp_path / "input"], random_seed=17, openmm_platform="Reference")
+    collected = collect_provenance(
+        [tmp_path / "input"], random_seed=17, openmm_platform="Reference", configuration={"run": "mine"}
+    )
     assert collected["sha256"] == {str(tmp_path / "input"): HASH_OF_ABC}
     assert (collected["random_seed"], collected["openmm_platform"]) == (17, "Reference")
     assert collected["mesaflow"] == mesaflow.__version__

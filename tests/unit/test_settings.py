@@ -328,3 +328,24 @@ def test_what_figures_need_is_checked(tmp_path, monkeypatch, figures, message):
 def test_a_length_that_is_no_multiple_of_its_interval_is_refused(resolved):
     with pytest.raises(InputError, match=r"production\.length_ps is 24, no multiple of production\.save_interval_ps 7"):
         check_references(changed(resolved, "production.save_interval_ps", 7))
+
+
+def test_entries_set_to_null_are_removed(config, schema):
+    config["observables"] = {"theta": config["observables"]["phi"], "phi": None, "psi": None}
+    config["coverage"] = {"phi_psi": None, "theta": ["theta"]}
+    config["free_energy"] |= {"surfaces": [["theta"]], "reference_state": "in", "states": {"C5": None}}
+    config["free_energy"]["states"]["in"] = {"theta": [0, 180]}
+    resolved = resolve_config(config, schema)
+    check_references(resolved)
+    assert list(resolved["observables"]) == list(resolved["coverage"]) == ["theta"]
+    assert list(resolved["free_energy"]["states"]) == ["in"]
+
+
+def test_a_long_step_without_constraints_is_refused(resolved):
+    with pytest.raises(InputError, match=r"dynamics\.timestep_fs is 4 with system\.constraints none"):
+        check_references(changed(changed(resolved, "dynamics.timestep_fs", 4), "system.constraints", "none"))
+
+
+def test_production_windows_with_too_few_frames_are_refused(resolved):
+    with pytest.raises(InputError, match=r"production\.length_ps is 8, which leaves 8 frames"):
+        check_references(changed(resolved, "production.length_ps", 8))

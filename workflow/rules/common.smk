@@ -115,6 +115,25 @@ def structure_of_run(wildcards) -> str:
     return RUNS[wildcards.run]["system"]["structure"]
 
 
+def local_force_field(wildcards) -> list[str]:
+    """Return the force-field files that are the user's own; the others come with OpenMM."""
+    return [name for name in RUNS[wildcards.run]["system"]["force_field"] if Path(name).is_file()]
+
+
+def published_values(wildcards) -> list[str]:
+    """Return the file of published values, if there is one."""
+    published = RUNS[wildcards.run]["figures"]["published"]
+    return [published] if published else []
+
+
+def local_files(wildcards) -> list[str]:
+    return local_force_field(wildcards) + published_values(wildcards)
+
+
+def whole_configuration(wildcards) -> dict:
+    return RUNS[wildcards.run]
+
+
 def temperature(wildcards) -> float:
     return RUNS[wildcards.run]["dynamics"]["temperature_K"]
 
@@ -154,7 +173,9 @@ def training_settings(wildcards) -> dict:
     training = drop(run["training"], *DATA_KEYS, "n_restarts")
     if wildcards.stage == "production":
         training |= keep(run["production"], NETWORK_KEYS)
-    return training
+    unused = [] if "dihedrals" in training["inputs"] else ["dihedrals"]
+    unused += [] if "distances" in training["inputs"] else ["distances", "distance_scale_nm"]
+    return drop(training, *unused)
 
 
 def placement_settings(wildcards) -> dict:

@@ -191,6 +191,7 @@ rule plot_coverage_growth:
 rule plot_free_energy:
     input:
         table="results/{run}/free_energy/fes_{axes}.csv",
+        published=published_values,
     output:
         svg=report(
             "results/{run}/figures/fes_{axes}.svg",

@@ -1,6 +1,7 @@
 rule prepare_system:
     input:
         structure=structure_of_run,
+        force_field=local_force_field,
     output:
         topology="results/{run}/system/topology.pdb",
         system="results/{run}/system/system.xml",
@@ -26,6 +27,7 @@ rule prepare_system:
 rule record_provenance:
     input:
         structure=structure_of_run,
+        files=local_files,
         system="results/{run}/system/system.xml",
         platform="results/{run}/system/platform.json",
     output:
@@ -41,6 +43,7 @@ rule record_provenance:
         mem_mb=1000,
     params:
         random_seed=random_seed,
+        configuration=whole_configuration,
     message:
         "{wildcards.run}: recording versions, random seed and hashes of inputs"
     script:

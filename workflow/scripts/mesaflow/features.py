@@ -53,22 +53,23 @@ def find_features(topology: mdtraj.Topology, atoms: np.ndarray, training: dict) 
     Args:
         topology: The topology.
         atoms: The indices of the atoms that the network sees, those of ``training.atoms``.
-        training: The ``training`` section of a configuration: its ``inputs``, ``dihedrals``, ``distances`` and
-            ``distance_scale_nm`` are read.
+        training: The ``training`` section of a configuration: its ``inputs`` are read, and where these are among them
+            ``dihedrals``, or ``distances`` with ``distance_scale_nm``.
 
     Raises:
         InputError: If a dihedral or distance cannot be found, or needs atoms outside ``training.atoms``.
     """
     kinds = training["inputs"]
     local = {int(atom): i for i, atom in enumerate(atoms)}
-    dihedrals, pairs = _no_atoms(4), _no_atoms(2)
+    dihedrals, pairs, scale = _no_atoms(4), _no_atoms(2), 1.0
     if "dihedrals" in kinds:
         found = find_dihedrals(topology, atoms, training["dihedrals"])
         dihedrals = _within(found, local, topology, "training.dihedrals", _no_atoms(4))
     if "distances" in kinds:
         found = find_pairs(topology, atoms, training["distances"])
         pairs = _within(found, local, topology, "training.distances", _no_atoms(2))
-    return Features("positions" in kinds, dihedrals, pairs, float(training["distance_scale_nm"]))
+        scale = float(training["distance_scale_nm"])
+    return Features("positions" in kinds, dihedrals, pairs, scale)
 
 
 def _within(

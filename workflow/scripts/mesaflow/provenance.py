@@ -38,13 +38,14 @@ def git_commit(folder: Path) -> str | None:
         return None
 
 
-def collect_provenance(inputs: list[Path], random_seed: int, openmm_platform: str) -> dict:
+def collect_provenance(inputs: list[Path], random_seed: int, openmm_platform: str, configuration: dict) -> dict:
     """Collect what a run is made from.
 
     Args:
         inputs: The files whose hashes to record.
         random_seed: The run's random seed.
         openmm_platform: The platform that its simulations run on.
+        configuration: The resolved configuration.
     """
     return {
         "mesaflow": __version__,
@@ -55,6 +56,7 @@ def collect_provenance(inputs: list[Path], random_seed: int, openmm_platform: st
         "packages": package_versions(),
         "openmm_platform": openmm_platform,
         "random_seed": random_seed,
-        "random_seeds": "every random number derives from random_seed; see windows.tsv, status.json and training.json",
+        "random_seeds": "every random number derives from random_seed by mesaflow.randomness.derive_seed",
+        "configuration": configuration,
         "sha256": {str(path): hash_file(path) for path in inputs},
     }

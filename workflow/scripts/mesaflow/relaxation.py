@@ -97,6 +97,7 @@ def relax(
                 restraint.center[:] = encoder.evaluate(_cv_positions(context, encoder)[None])[0]
                 openmm.LocalEnergyMinimizer.minimize(context, _TOLERANCE, _MOST_ITERATIONS)
         except openmm.OpenMMException:
+            on_frame()
             continue
         state = context.getState(positions=True, energy=True)
         positions = state.getPositions(asNumpy=True).value_in_unit(unit.nanometer)

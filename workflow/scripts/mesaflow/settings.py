@@ -13,6 +13,9 @@ import yaml
 
 from .errors import InputError
 
+FEWEST_PRODUCTION_FRAMES = 10
+"""Frames of a production window, after its ramp, below which no correlation time can be estimated."""
+
 
 def load_schema(path: Path) -> dict:
     """Read the JSON Schema of the configuration from YAML."""
@@ -32,13 +35,28 @@ def resolve_config(config: dict, schema: dict) -> dict:
     Raises:
         InputError: If it does not fit the schema, with one line for each fault.
     """
-    resolved = _with_defaults(copy.deepcopy(config), schema)
+    resolved = _with_defaults(_without_removed(copy.deepcopy(config)), schema)
     validator = jsonschema.Draft202012Validator(schema)
     faults = {line for error in validator.iter_errors(resolved) for line in _describe(error)}
     faults |= {f"{key} is {_show(value)}; give a finite number." for key, value in _not_finite(resolved)}
     if faults:
         raise InputError("\n".join(sorted(faults)))
     return resolved
+
+
+def _without_removed(config: dict) -> dict:
+    """Drop the named entries that a configuration sets to null.
+
+    Snakemake merges a user's file into the default, which can add an observable, a map or a state but not remove one.
+    """
+    free_energy = config.get("free_energy")
+    named = [config.get("observables"), config.get("coverage")]
+    named.append(free_energy.get("states") if isinstance(free_energy, dict) else None)
+    for section in named:
+        if isinstance(section, dict):
+            for name in [name for name, value in section.items() if value is None]:
+                del section[name]
+    return config
 
 
 def _with_defaults(value: Any, schema: dict) -> Any:
@@ -48,7 +66,7 @@ def _with_defaults(value: Any, schema: dict) -> Any:
     for key, subschema in schema.get("properties", {}).items():
         if key not in value and "default" in subschema:
             value[key] = copy.deepcopy(subschema["default"])
-        elif key not in value and subschema.get("type") == "object" and not subschema.get("x-optional"):
+        elif key not in value and subschema.get("type") == "object":
             value[key] = {}
         if key in value:
             value[key] = _with_defaults(value[key], subschema)
@@ -173,6 +191,18 @@ def check_references(config: dict) -> None:
                 f"{stage}.save_interval_ps is {interval:g}, no whole number of steps of "
                 f"dynamics.timestep_fs {config['dynamics']['timestep_fs']:g}; change one of them."
             )
+    if config["dynamics"]["timestep_fs"] > 2 and config["system"]["constraints"] == "none":
+        raise InputError(
+            f"dynamics.timestep_fs is {config['dynamics']['timestep_fs']:g} with system.constraints none; "
+            "give at most 2, or constrain bonds."
+        )
+    production = config["production"]
+    n_frames = (production["length_ps"] - production["ramp_ps"]) / production["save_interval_ps"]
+    if 0 < n_frames < FEWEST_PRODUCTION_FRAMES:
+        raise InputError(
+            f"production.length_ps is {production['length_ps']:g}, which leaves {n_frames:.0f} frames after the ramp; "
+            f"{FEWEST_PRODUCTION_FRAMES} are needed: lengthen it or shorten production.save_interval_ps."
+        )
     for stage in ("exploration", "production"):
         if config[stage]["ramp_ps"] >= config[stage]["length_ps"]:
             raise InputError(

@@ -37,7 +37,7 @@ class TrainingSettings:
         max_epochs: The most epochs.
         patience: Epochs without a better validation loss after which training stops.
         learning_rate: Adam's learning rate.
-        weight_decay: The regularisation R: the coefficient of the squared weights in AdamW.
+        weight_decay: The regularisation R, as the decoupled weight decay of AdamW.
     """
 
     invariance: str = "alignment"

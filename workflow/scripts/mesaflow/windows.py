@@ -41,7 +41,7 @@ def place_boundary_windows(
         periods: The period of each CV, infinity where it has none.
         boundary: Where the windows start and which way is out.
         energy_budget: U [kJ/mol].
-        reach: The distance from start to centre, in standard deviations of the CVs.
+        reach: The distance from start to centre, in standard deviations of the CVs (radians where they are circular).
     """
     steps = reach * boundary.directions * cv_scales(cvs, periods)
     return [

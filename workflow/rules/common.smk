@@ -130,8 +130,9 @@ def local_files(wildcards) -> list[str]:
     return local_force_field(wildcards) + published_values(wildcards)
 
 
-def whole_configuration(wildcards) -> dict:
-    return RUNS[wildcards.run]
+def configuration_of_results(wildcards) -> dict:
+    """Return the configuration but for the looks of figures."""
+    return drop(RUNS[wildcards.run], "figures")
 
 
 def temperature(wildcards) -> float:

@@ -43,7 +43,7 @@ rule record_provenance:
         mem_mb=1000,
     params:
         random_seed=random_seed,
-        configuration=whole_configuration,
+        configuration=configuration_of_results,
     message:
         "{wildcards.run}: recording versions, random seed and hashes of inputs"
     script:

@@ -45,7 +45,7 @@ def collect_provenance(inputs: list[Path], random_seed: int, openmm_platform: st
         inputs: The files whose hashes to record.
         random_seed: The run's random seed.
         openmm_platform: The platform that its simulations run on.
-        configuration: The resolved configuration.
+        configuration: The resolved configuration, as far as results depend on it.
     """
     return {
         "mesaflow": __version__,

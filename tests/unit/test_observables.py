@@ -11,12 +11,12 @@ from mesaflow.observables import (
     in_state,
     measure,
     n_bins,
-    resolve_dihedral,
     visited_bins,
 )
-from mesaflow.trajectories import load_topology
+from mesaflow.trajectories import load_topology, select_single_atoms
 
 NAMES = ["name CH3", "resname ALA and name N", "resname ALA and name CA", "resname ALA and name C"]
+KEY = "observables.phi.dihedral"
 TEN_DEGREES = {"bin_width_deg": 10}
 
 
@@ -67,7 +67,7 @@ def test_without_observables_the_table_has_a_row_for_each_frame_and_no_column(ch
 
 
 def test_dihedral_names_four_atoms(topology):
-    assert resolve_dihedral(topology, "phi", ["resname ACE and name C", *NAMES[1:]]) == [4, 6, 8, 10]
+    assert select_single_atoms(topology, ["resname ACE and name C", *NAMES[1:]], KEY) == (4, 6, 8, 10)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_dihedral_names_four_atoms(topology):
 )
 def test_dihedral_that_is_none_is_refused(topology, selections, message):
     with pytest.raises(InputError, match=message):
-        resolve_dihedral(topology, "phi", selections)
+        select_single_atoms(topology, selections, KEY)
 
 
 def test_bins_go_around_the_circle():

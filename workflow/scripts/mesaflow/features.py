@@ -6,7 +6,7 @@ import mdtraj
 import numpy as np
 
 from .errors import InputError
-from .trajectories import select_atoms
+from .trajectories import select_atoms, select_single_atoms
 
 KINDS = ("positions", "dihedrals", "distances")
 """The kinds of input, in the order in which they enter the network."""
@@ -109,22 +109,9 @@ def find_dihedrals(
         if isinstance(item, str):
             found += [tuple(int(atom) for atom in quadruple) for quadruple in _NAMED_DIHEDRALS[item](topology)]
         else:
-            found.append(_selected(topology, f"training.dihedrals[{i}]", item))
+            found.append(select_single_atoms(topology, item, f"training.dihedrals[{i}]"))
             _check_one_molecule(topology, f"training.dihedrals[{i}]", found[-1])
     return list(dict.fromkeys(found))
-
-
-def _selected(topology: mdtraj.Topology, key: str, selections: list[str]) -> tuple[int, ...]:
-    """Return the atoms of selections of one atom each."""
-    atoms = []
-    for i, selection in enumerate(selections):
-        matched = select_atoms(topology, selection, f"{key}[{i}]")
-        if len(matched) != 1:
-            raise InputError(f"{key}[{i}] is {selection!r}, which matches {len(matched)} atoms; select exactly one.")
-        atoms.append(int(matched[0]))
-    if len(set(atoms)) != len(atoms):
-        raise InputError(f"{key} names an atom twice ({atoms}); give {len(atoms)} different atoms.")
-    return tuple(atoms)
 
 
 def _check_one_molecule(topology: mdtraj.Topology, key: str, atoms: tuple[int, ...]) -> None:
@@ -164,6 +151,6 @@ def find_pairs(topology: mdtraj.Topology, atoms: np.ndarray, distances: str | li
         InputError: If a selection matches no atom, or one of a pair not exactly one.
     """
     if not isinstance(distances, str):
-        return [_selected(topology, f"training.distances[{i}]", pair) for i, pair in enumerate(distances)]
+        return [select_single_atoms(topology, pair, f"training.distances[{i}]") for i, pair in enumerate(distances)]
     chosen = atoms if distances == "all" else select_atoms(topology, distances, "training.distances")
     return [(int(first), int(second)) for i, first in enumerate(chosen) for second in chosen[i + 1 :]]

@@ -4,31 +4,7 @@ import mdtraj
 import numpy as np
 import pandas as pd
 
-from .errors import InputError
-from .trajectories import select_atoms
-
-
-def resolve_dihedral(topology: mdtraj.Topology, name: str, selections: list[str]) -> list[int]:
-    """Find the four atoms of a dihedral.
-
-    Args:
-        topology: The topology.
-        name: The observable's name, for the error.
-        selections: Four selections of one atom each.
-
-    Raises:
-        InputError: If a selection does not match exactly one atom, or the four are not all different.
-    """
-    atoms = []
-    for i, selection in enumerate(selections):
-        key = f"observables.{name}.dihedral[{i}]"
-        matched = select_atoms(topology, selection, key)
-        if len(matched) != 1:
-            raise InputError(f"{key} is {selection!r}, which matches {len(matched)} atoms; select exactly one.")
-        atoms.append(int(matched[0]))
-    if len(set(atoms)) != 4:
-        raise InputError(f"observables.{name}.dihedral names an atom twice ({atoms}); give four different atoms.")
-    return atoms
+from .trajectories import select_single_atoms
 
 
 def measure(topology: mdtraj.Topology, positions: np.ndarray, observables: dict[str, dict]) -> pd.DataFrame:
@@ -44,7 +20,10 @@ def measure(topology: mdtraj.Topology, positions: np.ndarray, observables: dict[
     """
     if not observables:
         return pd.DataFrame(index=range(len(positions)))
-    quadruples = [resolve_dihedral(topology, name, item["dihedral"]) for name, item in observables.items()]
+    quadruples = [
+        select_single_atoms(topology, item["dihedral"], f"observables.{name}.dihedral")
+        for name, item in observables.items()
+    ]
     trajectory = mdtraj.Trajectory(positions, topology)
     angles = mdtraj.compute_dihedrals(trajectory, quadruples, periodic=False)
     return pd.DataFrame(angles.astype(float), columns=list(observables))

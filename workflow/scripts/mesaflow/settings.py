@@ -219,9 +219,8 @@ def check_inputs(config: dict) -> None:
     """
     from .alignment import check_reference
     from .features import find_features
-    from .observables import resolve_dihedral
     from .systems import build_system, find_force_field_file, load_positions, load_structure
-    from .trajectories import load_topology, select_atoms
+    from .trajectories import load_topology, select_atoms, select_single_atoms
 
     system = config["system"]
     structure = load_structure(system["structure"])
@@ -234,7 +233,7 @@ def check_inputs(config: dict) -> None:
     for stage in ("training", "production"):
         find_features(topology, atoms, config["training"] | {"inputs": config[stage]["inputs"]})
     for name, observable in config["observables"].items():
-        resolve_dihedral(topology, name, observable["dihedral"])
+        select_single_atoms(topology, observable["dihedral"], f"observables.{name}.dihedral")
     check_figures(config["figures"])
 
 

@@ -96,3 +96,25 @@ def select_atoms(topology: mdtraj.Topology, selection: str, key: str) -> np.ndar
         names = ", ".join(sorted({atom.name for atom in topology.atoms})[:12])
         raise InputError(f"{key} is {selection!r}, which matches no atom; the structure's atom names include {names}.")
     return atoms
+
+
+def select_single_atoms(topology: mdtraj.Topology, selections: list[str], key: str) -> tuple[int, ...]:
+    """Find the atoms of a dihedral or a distance.
+
+    Args:
+        topology: The topology.
+        selections: Selections of one atom each.
+        key: The configuration key, for the error.
+
+    Raises:
+        InputError: If a selection does not match exactly one atom, or they are not all different.
+    """
+    atoms = []
+    for i, selection in enumerate(selections):
+        matched = select_atoms(topology, selection, f"{key}[{i}]")
+        if len(matched) != 1:
+            raise InputError(f"{key}[{i}] is {selection!r}, which matches {len(matched)} atoms; select exactly one.")
+        atoms.append(int(matched[0]))
+    if len(set(atoms)) != len(atoms):
+        raise InputError(f"{key} names an atom twice ({atoms}); give {len(atoms)} different atoms.")
+    return tuple(atoms)

@@ -16,6 +16,10 @@ from .units import thermal_energy
 _GRADIENT_TOLERANCE = 1e-8  # of the MBAR objective divided by the number of samples
 _BOOTSTRAP_TOLERANCE = 1e-6  # far below the statistical error of a bootstrap sample
 _MAX_ITERATIONS = 5000
+_MAX_BOOTSTRAP_ITERATIONS = 300  # each starts from the solution; more are needed only where windows do not overlap
+_POLISHING = (
+    {"method": "adaptive", "options": {"maximum_iterations": 50}},
+)  # of pymbar, which starts from our solution
 _SMALLEST_FACTOR = 1e-20  # Boltzmann factors below this, relative to a sample's largest, are lost in rounding
 _FEWEST_SAMPLES = 5  # of one window; with fewer its correlation time means nothing
 
@@ -114,6 +118,7 @@ class MBAREquations:
         counts: np.ndarray,
         initial: np.ndarray,
         tolerance: float = _GRADIENT_TOLERANCE,
+        max_iterations: int = _MAX_ITERATIONS,
     ) -> np.ndarray:
         """Return the dimensionless free energies f_k, the first of which is 0.
 
@@ -122,6 +127,7 @@ class MBAREquations:
             counts: How often each sample counts.
             initial: Where to start.
             tolerance: The largest gradient left, of the objective divided by the number of samples.
+            max_iterations: The most iterations, after which the best so far is returned.
         """
         total = counts.sum()
 
@@ -130,7 +136,7 @@ class MBAREquations:
             value = counts @ log_denominators - n_samples_per_state @ f_k
             return value / total, (gradient - n_samples_per_state) / total
 
-        options = {"maxiter": _MAX_ITERATIONS, "maxfun": 2 * _MAX_ITERATIONS, "maxcor": 30, "ftol": 0.0}
+        options = {"maxiter": max_iterations, "maxfun": 2 * max_iterations, "maxcor": 30, "ftol": 0.0}
         solution = minimize(objective, initial, jac=True, method="L-BFGS-B", options=options | {"gtol": tolerance})
         return solution.x - solution.x[0]
 
@@ -205,14 +211,14 @@ def estimate_weights(
     equations = MBAREquations(u_kn)
     everything = np.ones(len(rows))
     started = equations.solve(n_samples_per_state, everything, np.zeros(len(restraints.windows)))
-    mbar = pymbar.MBAR(u_kn, n_samples_per_state, initial_f_k=started, solver_protocol="robust")
+    mbar = pymbar.MBAR(u_kn, n_samples_per_state, initial_f_k=started, solver_protocol=_POLISHING)
     f_k = mbar.f_k
 
     rng = np.random.default_rng(random_seed)
     bootstrap = np.empty((n_bootstrap, len(rows)))
     for b in range(n_bootstrap):
         counts = np.concatenate([_block_counts(n, rng) for n in n_samples_per_state]).astype(float)
-        f_b = equations.solve(n_samples_per_state, counts, f_k, _BOOTSTRAP_TOLERANCE)
+        f_b = equations.solve(n_samples_per_state, counts, f_k, _BOOTSTRAP_TOLERANCE, _MAX_BOOTSTRAP_ITERATIONS)
         bootstrap[b] = _normalise(equations.log_weights(f_b, n_samples_per_state), counts)
     return Weights(
         rows=rows,

@@ -125,6 +125,25 @@ def test_configuration_given_is_not_changed(schema):
         ("seeding", [1], "seeding is [1]; give keys with values."),
         ("figures.published", 3, "figures.published is 3; give text (quote it if YAML reads it as a number) or null."),
         ("system.solvent", "water", "system.solvent is 'water'; choose one of 'vacuum', 'obc2', 'gbn2'."),
+        ("training.inputs", [], "training.inputs is [] with 0 items; give at least 1."),
+        (
+            "production.inputs",
+            ["angles"],
+            "production.inputs.0 is 'angles'; choose one of 'positions', 'dihedrals', 'distances'.",
+        ),
+        ("production.cv_layer", "round", "production.cv_layer is 'round'; choose one of 'linear', 'tanh', 'circular'."),
+        ("training.distance_scale_nm", 0, "training.distance_scale_nm is 0; give more than 0."),
+        (
+            "training.dihedrals",
+            ["theta"],
+            'training.dihedrals is ["theta"]; give bonded, or a list of names (phi, psi, omega, chi1, chi2) and of four '
+            "selections each.",
+        ),
+        (
+            "training.distances",
+            3,
+            "training.distances is 3; give all, a selection, or a list of pairs of selections.",
+        ),
         ("system.force_field", [], "system.force_field is [] with 0 items; give at least 1."),
         ("coverage.map", ["a", "b", "c"], 'coverage.map is ["a", "b", "c"] with 3 items; give at most 2.'),
         (

@@ -68,7 +68,7 @@ def relax(
     """Minimise the energy of frames, each restrained to its own collective variables, on the Reference platform.
 
     Frames of biased simulations are strained. Relaxed, their energies compare: a place whose best energy is far above the
-    lowest holds no population worth a window.
+    lowest holds no population worth a window. A frame is minimised twice, the second time restrained to where the first left it.
 
     Args:
         system: The unbiased system.

@@ -16,12 +16,12 @@ def again(empty_project):
 
 
 def test_the_same_random_seed_gives_the_same_bytes_under_another_name(again, finished):
-    for name in (SEED, "round-1/restart-0/encoder.npz"):
+    for name in (SEED, "round-1/n_cvs-2/restart-0/encoder.npz"):
         assert (again / name).read_bytes() == (finished.results / name).read_bytes(), name
 
 
 def test_the_network_that_explains_more_is_kept(again):
-    folders = [again / "round-1" / f"restart-{i}" for i in range(2)]
+    folders = [again / "round-1" / "n_cvs-2" / f"restart-{i}" for i in range(2)]
     explained = [json.loads((folder / "training.json").read_text())["fve_validation"] for folder in folders]
     encoders = [(folder / "encoder.npz").read_bytes() for folder in folders]
     assert encoders[0] != encoders[1]

@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from mesaflow.dataset import TrainingSet
+from mesaflow.decoder import Decoder
 from mesaflow.encoder import Encoder
 from mesaflow.settings import resolve_config
 
@@ -115,6 +117,17 @@ def test_samples_are_the_cvs_and_the_bias_of_their_frames(results, stage):
         bias = rows["force_constant"].to_numpy() / 2 * (distances**2).sum(axis=1)
         late = samples["time_ps"].to_numpy() > RAMP_PS
         np.testing.assert_allclose(samples["bias_kJ_per_mol"][late], bias[late], rtol=1e-6)
+
+
+@stages
+def test_decoder_turns_cvs_back_into_conformations(results, stage):
+    """Even a network trained for five epochs is nearer to the frames than their mean is."""
+    encoder, decoder = Encoder.load(results / stage / "encoder.npz"), Decoder.load(results / stage / "decoder.npz")
+    training_set = TrainingSet.load(results / stage / "training_set.npz")
+    decoded = decoder.decode(encoder.evaluate(training_set.frames))
+    np.testing.assert_array_equal(decoder.atoms, encoder.atoms)
+    residual = ((decoded - training_set.frames) ** 2).mean()
+    assert residual < ((training_set.frames - training_set.frames.mean(axis=0)) ** 2).mean()
 
 
 @stages

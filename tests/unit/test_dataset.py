@@ -1,13 +1,20 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mesaflow.alignment import superpose
-from mesaflow.dataset import TRAINING, UNUSED, VALIDATION, TrainingSet, assign_roles, extend_training_set
+from mesaflow.dataset import (
+    TRAINING,
+    UNUSED,
+    VALIDATION,
+    TrainingSet,
+    assign_roles,
+    extend_training_set,
+    unbiasing_weights,
+)
 from mesaflow.errors import InputError
+from mesaflow.units import thermal_energy
 
 REFERENCE = np.array([[0, 0, 0], [0.15, 0, 0], [0.2, 0.14, 0], [0.3, 0.2, 0.1]])
 ATOMS = np.array([1, 3, 4, 8])
@@ -43,17 +50,8 @@ def runs(flags: np.ndarray) -> list[tuple[int, int]]:
 def test_frames_are_superposed_on_the_reference(two_trajectories):
     expected = superpose(trajectory(0), REFERENCE)
     np.testing.assert_allclose(two_trajectories.frames[:60], expected, atol=1e-6)
-    np.testing.assert_allclose(two_trajectories.references[0], REFERENCE - REFERENCE.mean(axis=0))
+    np.testing.assert_allclose(two_trajectories.reference, REFERENCE - REFERENCE.mean(axis=0))
     assert two_trajectories.frames.dtype == np.float32
-
-
-def test_frames_are_superposed_on_every_reference(empty):
-    references = np.stack([empty.references[0], empty.references[0] * [1, 1.3, 0.7]])
-    both = extend(
-        replace(empty, references=references, aligned=np.empty((2, 0, 4, 3), np.float32)), {"a": trajectory(0)}
-    )
-    for aligned, reference in zip(both.aligned, references, strict=True):
-        np.testing.assert_allclose(aligned, superpose(trajectory(0), reference), atol=1e-6)
 
 
 def test_every_frame_remembers_its_source(two_trajectories):
@@ -107,7 +105,7 @@ def test_extension_keeps_what_was_there(two_trajectories):
     assert extended.source(n_frames) == ("c.dcd", 0)
     for name in ("role", "trajectory", "frame"):
         np.testing.assert_array_equal(getattr(extended, name)[:n_frames], getattr(two_trajectories, name))
-    np.testing.assert_array_equal(extended.aligned[:, :n_frames], two_trajectories.aligned)
+    np.testing.assert_array_equal(extended.frames[:n_frames], two_trajectories.frames)
 
 
 def test_random_seed_decides_the_validation_blocks(empty):
@@ -119,7 +117,7 @@ def test_random_seed_decides_the_validation_blocks(empty):
 def test_a_trajectory_given_twice_counts_once(two_trajectories):
     again = extend(two_trajectories, {"copy of a.dcd": trajectory(0)})
     assert again.n_new == 0
-    np.testing.assert_array_equal(again.aligned, two_trajectories.aligned)
+    np.testing.assert_array_equal(again.frames, two_trajectories.frames)
     np.testing.assert_array_equal(again.role, two_trajectories.role)
 
 
@@ -144,23 +142,51 @@ def test_a_reference_on_a_line_is_refused():
 
 
 def test_selection_leaves_out_unused_frames(two_trajectories):
-    aligned, validates = two_trajectories.select(1000)
     role = two_trajectories.role
-    np.testing.assert_array_equal(aligned, two_trajectories.aligned[:, role != UNUSED])
-    np.testing.assert_array_equal(validates, role[role != UNUSED] == VALIDATION)
+    np.testing.assert_array_equal(two_trajectories.select(1000), np.flatnonzero(role != UNUSED))
     assert (role == UNUSED).sum() > 0
 
 
 def test_selection_thins_evenly(two_trajectories):
-    numbered = replace(two_trajectories, aligned=np.broadcast_to(np.arange(105.0)[:, None, None], (1, 105, 4, 3)))
-    candidates = np.flatnonzero(numbered.role != UNUSED)
-    aligned, validates = numbered.select(30)
-    chosen = aligned[0, :, 0, 0].astype(int)
-    assert len(chosen) == len(validates) == 30
+    candidates = np.flatnonzero(two_trajectories.role != UNUSED)
+    chosen = two_trajectories.select(30)
+    assert len(chosen) == 30
     assert chosen[0] == candidates[0] and chosen[-1] == candidates[-1]
     steps = np.diff(np.searchsorted(candidates, chosen))
     assert steps.min() >= 1 and np.ptp(steps) <= 1
-    np.testing.assert_array_equal(validates, numbered.role[chosen] == VALIDATION)
+
+
+def test_frames_weigh_alike_unless_they_come_with_weights(empty):
+    weights = np.linspace(0.5, 2, 60)
+    extended = extend_training_set(
+        empty, {"a.dcd": trajectory(0), "b.dcd": trajectory(1)}, 0.2, 10, 1, {"b.dcd": weights}
+    )
+    np.testing.assert_array_equal(extended.weight[:60], 1)
+    np.testing.assert_array_equal(extended.weight[60:], weights.astype(np.float32))
+
+
+def test_unbiasing_weights_are_boltzmann_factors_within_a_window():
+    energy = thermal_energy(300)
+    bias = energy * np.log([1, 2, 3, 10, 20, 30])
+    weights = unbiasing_weights(bias, np.array([0, 0, 0, 7, 7, 7]), 300)
+    np.testing.assert_allclose(weights, [0.5, 1, 1.5, 0.5, 1, 1.5])
+
+
+def test_unbiasing_weights_recover_the_mean_of_the_unbiased_ensemble():
+    """Gaussian samples under ½ k x² + ½ κ (x − 1)², reweighted to the mean 0 of ½ k x²."""
+    rng, energy, k, kappa = np.random.default_rng(0), thermal_energy(300), 10.0, 2.0
+    x = rng.normal(kappa / (k + kappa), np.sqrt(energy / (k + kappa)), size=20_000)
+    weights = unbiasing_weights(kappa / 2 * (x - 1) ** 2, np.zeros(len(x)), 300)
+    assert abs(x.mean()) > 0.15
+    assert abs(np.average(x, weights=weights)) < 0.02
+
+
+def test_unbiasing_weights_are_truncated():
+    bias = np.zeros(100)
+    bias[3] = 1000.0
+    weights = unbiasing_weights(bias, np.zeros(100), 300)
+    assert weights.mean() == pytest.approx(1)
+    assert weights.argmax() == 3 and np.isfinite(weights).all()
 
 
 def test_saving_keeps_everything(two_trajectories, tmp_path):
@@ -168,7 +194,7 @@ def test_saving_keeps_everything(two_trajectories, tmp_path):
     loaded = TrainingSet.load(tmp_path / "set.npz")
     assert loaded.paths == two_trajectories.paths
     assert loaded.n_new == two_trajectories.n_new == 105
-    for name in ("atoms", "references", "aligned", "role", "trajectory", "frame"):
+    for name in ("atoms", "reference", "frames", "weight", "role", "trajectory", "frame"):
         before, after = getattr(two_trajectories, name), getattr(loaded, name)
         assert before.dtype == after.dtype
         np.testing.assert_array_equal(before, after)

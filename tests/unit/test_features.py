@@ -24,7 +24,6 @@ def training(**changes) -> dict:
         "inputs": ["dihedrals", "distances"],
         "dihedrals": "bonded",
         "distances": "all",
-        "distance_scale_nm": 0.5,
     } | changes
 
 
@@ -44,10 +43,10 @@ def test_named_and_selected_dihedrals_are_found_once(topology, atoms):
 
 
 def test_all_pairs_and_pairs_of_a_selection(topology, atoms):
-    assert len(find_pairs(topology, atoms, "all")) == 21
-    assert names(topology, find_pairs(topology, atoms, "resname ALA and name N CA C")) == ["N-CA", "N-C", "CA-C"]
+    assert len(find_pairs(topology, atoms, "all", "key")) == 21
+    assert names(topology, find_pairs(topology, atoms, "resname ALA and name N CA C", "key")) == ["N-CA", "N-C", "CA-C"]
     pair = [["resname ACE and name CH3", "resname NME and name C"]]
-    assert len(find_pairs(topology, atoms, pair)) == 1
+    assert len(find_pairs(topology, atoms, pair, "key")) == 1
 
 
 def test_features_count_atoms_within_those_that_the_network_sees(topology, atoms):

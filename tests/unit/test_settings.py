@@ -85,7 +85,7 @@ def test_keys_left_out_get_their_defaults(schema):
     assert resolved["training"]["hidden_layers"] == [40]
     assert resolved["observables"] == {}
     assert resolved["figures"]["published"] is None
-    defaults = {key: default for key, (_, default, _) in documented(schema).items() if "<name>" not in key}
+    defaults = {key: default for key, (_, default, _) in documented(schema).items() if not {"<", "["} & {*key}}
     assert leaves(resolved) == {key for key, default in defaults.items() if default != "`{}`"}
 
 
@@ -93,6 +93,15 @@ def test_defaults_reach_into_named_groups(schema):
     observables = {"phi": {"dihedral": ["a", "b", "c", "d"]}}
     resolved = resolve_config(SMALLEST | {"observables": observables}, schema)
     assert resolved["observables"]["phi"]["bin_width_deg"] == 10
+
+
+def test_defaults_reach_into_lists_of_groups(schema):
+    resolved = resolve_config(
+        changed(SMALLEST, "training.outputs", [{"atoms": "name CA"}, {"kind": "distances"}]), schema
+    )
+    first, second = resolved["training"]["outputs"]
+    assert (first["kind"], first["atoms"], first["align"], first["weight"]) == ("positions", "name CA", None, 1)
+    assert (second["kind"], second["distances"]) == ("distances", "all")
 
 
 def test_a_value_given_is_not_overwritten(schema):
@@ -131,8 +140,20 @@ def test_configuration_given_is_not_changed(schema):
             ["angles"],
             "production.inputs.0 is 'angles'; choose one of 'positions', 'dihedrals', 'distances'.",
         ),
-        ("production.cv_layer", "round", "production.cv_layer is 'round'; choose one of 'linear', 'tanh', 'circular'."),
-        ("training.distance_scale_nm", 0, "training.distance_scale_nm is 0; give more than 0."),
+        (
+            "production.cv_layer",
+            "round",
+            "production.cv_layer is 'round'; give linear, tanh or circular, or a list with one of them for each collective "
+            "variable.",
+        ),
+        ("training.distance_scale_nm", 0, "training.distance_scale_nm is 0; give a number more than 0, or auto."),
+        ("training.scale_nm", "big", "training.scale_nm is 'big'; give a number more than 0, or auto."),
+        ("training.outputs", [], "training.outputs is [] with 0 items; give at least 1."),
+        (
+            "training.outputs",
+            [{"kind": "angles"}],
+            "training.outputs.0.kind is 'angles'; choose one of 'positions', 'distances'.",
+        ),
         (
             "training.dihedrals",
             ["theta"],
@@ -247,6 +268,18 @@ def test_numbers_that_are_not_finite_are_refused(schema, key, value):
         (
             {"exploration.ramp_ps": 50, "exploration.length_ps": 50},
             "exploration.ramp_ps is 50, not shorter than exploration.length_ps 50; shorten",
+        ),
+        (
+            {"training.cv_layer": ["linear", "circular"], "training.n_cvs": 3},
+            "training.cv_layer lists 2 kinds for training.n_cvs 3; give one for each",
+        ),
+        (
+            {"training.hierarchy": "shared", "production.hidden_layers": []},
+            "production.hidden_layers is .., and training.hierarchy 'shared' shares the layer after them",
+        ),
+        (
+            {"training.invariance": "none", "training.outputs": [{"kind": "positions"}, {"kind": "distances"}]},
+            "training.outputs has distances with training.invariance 'none'",
         ),
         (
             {"production.ramp_ps": 60, "production.length_ps": 50},

@@ -9,7 +9,9 @@ from mesaflow.alignment import center, superpose
 from mesaflow.encoder import Encoder
 from mesaflow.errors import InputError
 from mesaflow.features import Features
-from mesaflow.training import TrainingResult, TrainingSettings, pose_variance_fraction, random_rotation_matrices, train
+from mesaflow.outputs import DistancesOutput, PositionsOutput
+from mesaflow.settings import resolve_config
+from mesaflow.training import TrainingResult, TrainingSettings, train
 
 ATOMS = np.array([2, 3, 5, 7, 11])
 QUICK = TrainingSettings(
@@ -64,7 +66,7 @@ def is_validation() -> np.ndarray:
 @pytest.fixture(scope="module")
 def fit(conformations, is_validation, reference):
     def train_on_the_chain(settings: TrainingSettings = QUICK, random_seed: int = 1, **options) -> TrainingResult:
-        return train(conformations[None], is_validation, reference[None], ATOMS, settings, random_seed, **options)
+        return train(conformations, is_validation, reference, ATOMS, settings, random_seed, **options)
 
     return train_on_the_chain
 
@@ -164,13 +166,134 @@ def test_training_frames_are_not_changed(conformations, fit):
     np.testing.assert_array_equal(conformations, before)
 
 
-def test_several_references_share_one_encoder(conformations, is_validation, reference):
-    references = np.stack([reference, superpose(chain(np.array([1.5]), np.zeros(1)), reference)[0]])
-    aligned = np.stack([superpose(conformations, target) for target in references])
-    result = train(aligned, is_validation, references, ATOMS, QUICK, 1)
+def test_several_outputs_share_one_encoder(fit, reference, conformations, is_validation):
+    other = center(chain(np.array([1.5]), np.zeros(1))[0])
+    ends = np.array([0, 1, 4])
+    outputs = (
+        PositionsOutput.of_all(reference),
+        PositionsOutput(np.arange(5), ends, other, np.ones(5), weight=2.0),
+        DistancesOutput(np.array([[0, 4], [1, 4]])),
+    )
+    result = fit(replace(QUICK, outputs=outputs, distance_scale=0.1))
     assert result.fve_validation > 0.95
     assert result.encoder.references.shape == (2, 5, 3)
     assert result.encoder.n_cvs == 2
+    decoded = result.decoder.decode(result.encoder.evaluate(conformations[is_validation]))
+    assert np.sqrt(np.mean((decoded - conformations[is_validation]) ** 2)) < 0.01
+
+
+def test_weight_of_an_output_decides_what_is_learned(fit, reference):
+    """One CV can follow either of two distances that have nothing to do with one another."""
+    far, near = DistancesOutput(np.array([[0, 4]])), DistancesOutput(np.array([[3, 4]]))
+    one_cv = replace(QUICK, cv_kinds=("linear",), invariance="augmentation", distance_scale=0.1, max_epochs=40)
+    rng = np.random.default_rng(3)
+    frames = np.repeat(reference[None], 600, axis=0)
+    frames[:, 0, 0] -= 0.05 * rng.random(600)
+    frames[:, 4, 0] += 0.05 * rng.random(600)
+    validates = np.arange(600) % 100 >= 80
+    features = replace(one_cv.features, positions=False, pairs=np.array([[0, 1], [3, 4]]))
+
+    def error_of_near(weight: float) -> float:
+        outputs = (far, replace(near, weight=weight))
+        settings = replace(one_cv, outputs=outputs, features=features)
+        result = train(frames, validates, reference, ATOMS, settings, 1)
+        distance = np.linalg.norm(frames[:, 3] - frames[:, 4], axis=1)
+        return 1 - np.corrcoef(result.encoder.evaluate(frames)[:, 0], distance)[0, 1] ** 2
+
+    assert error_of_near(100.0) < 0.05 < error_of_near(0.01)
+
+
+@pytest.mark.parametrize("hierarchy", ["shared", "separate", "boosted"])
+@pytest.mark.parametrize("kind", ["linear", "circular"])
+def test_cvs_of_a_hierarchy_come_in_the_order_of_their_importance(fit, conformations, hierarchy, kind):
+    settings = replace(QUICK, cv_kinds=(kind, kind), hierarchy=hierarchy, max_epochs=60)
+    result = fit(settings)
+    first, both = result.fve_cumulative
+    assert 0.7 < first < both == result.fve_validation
+    torsions = np.random.default_rng(0).uniform(-1.5, 1.5, 600)
+    cv = result.encoder.evaluate(conformations)[:, 0]
+    if kind == "circular":
+        cv = np.unwrap(cv[np.argsort(torsions)])[np.argsort(np.argsort(torsions))]
+    assert abs(np.corrcoef(cv, torsions)[0, 1]) > 0.95
+    decoded = result.decoder.decode(result.encoder.evaluate(conformations))
+    residual = (decoded - conformations).var(axis=0).sum() / conformations.var(axis=0).sum()
+    assert 1 - residual > 0.75
+
+
+def test_first_cv_of_a_hierarchy_does_as_well_as_one_alone(fit):
+    alone = fit(replace(QUICK, cv_kinds=("linear",)))
+    first = fit(replace(QUICK, hierarchy="separate")).fve_cumulative[0]
+    assert first == pytest.approx(alone.fve_validation, abs=0.03)
+
+
+@pytest.mark.parametrize("kinds", [("linear", "circular"), ("tanh", "linear"), ("circular", "tanh")])
+def test_kinds_of_cvs_mix(fit, conformations, is_validation, kinds):
+    result = fit(replace(QUICK, cv_kinds=kinds, scale=0.3))
+    assert result.fve_validation > 0.9
+    cvs = result.encoder.evaluate(conformations[~is_validation])
+    for kind, values in zip(kinds, cvs.T, strict=True):
+        if kind == "linear":
+            assert values.mean() == pytest.approx(0, abs=1e-4)
+            assert values.std(ddof=1) == pytest.approx(1, abs=1e-4)
+        else:
+            assert np.abs(values).max() <= (1 if kind == "tanh" else np.pi)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+@pytest.mark.parametrize("schedule", ["plateau", "cosine", "constant"])
+def test_every_optimizer_learns(fit, optimizer, schedule):
+    rate = 0.5 if optimizer == "sgd" else 0.02
+    settings = replace(QUICK, optimizer=optimizer, learning_rate_schedule=schedule, learning_rate=rate, max_epochs=25)
+    result = fit(settings)
+    assert result.loss_curve[result.best_epoch - 1, 1] < 0.3 * result.loss_curve[0, 1]
+
+
+def test_nesterov_momentum_changes_the_steps(fit):
+    settings = replace(QUICK, optimizer="sgd", max_epochs=2)
+    with_momentum, without = fit(settings), fit(replace(settings, momentum=0.0))
+    assert np.abs(with_momentum.loss_curve - without.loss_curve).max() > 0
+
+
+def test_weight_decay_shrinks_the_weights(fit):
+    settings = replace(QUICK, cv_kinds=("circular",), max_epochs=40)  # linear CVs are standardised whatever they were
+
+    def squared_norm(weight_decay: float) -> float:
+        result = fit(replace(settings, weight_decay=weight_decay))
+        decoder = sum(float((parameter**2).sum()) for parameter in result.decoder.network.parameters())
+        return decoder + sum((weight**2).sum() for weight in result.encoder.weights)
+
+    assert squared_norm(0.5) < 0.7 * squared_norm(0.0)
+
+
+def test_weights_of_frames_decide_what_is_learned(fit, conformations):
+    """Frames with a large torsion, weighed down, are hardly learned."""
+    torsions = np.random.default_rng(0).uniform(-1.5, 1.5, 600)
+    weights = np.where(np.abs(torsions) > 0.75, 1e-6, 1.0)
+    settings = replace(QUICK, cv_kinds=("linear",), hidden_layers=[3], max_epochs=40)
+    weighted, equal = fit(settings, weights=weights), fit(settings)
+
+    def error(result: TrainingResult, rows: np.ndarray) -> float:
+        decoded = result.decoder.decode(result.encoder.evaluate(conformations[rows]))
+        return np.mean((decoded - conformations[rows]) ** 2)
+
+    far = np.abs(torsions) > 0.75
+    assert error(weighted, far) > 1.5 * error(equal, far)
+
+
+def test_automatic_scales_are_the_root_mean_square_over_training_frames(fit, conformations, is_validation):
+    features = Features(pairs=np.array([[0, 4], [1, 3]]))
+    result = fit(replace(QUICK, scale=None, distance_scale=None, features=features, max_epochs=2))
+    frames = conformations[~is_validation]
+    distances = np.linalg.norm(frames[:, [0, 1]] - frames[:, [4, 3]], axis=2)
+    assert result.encoder.scale == pytest.approx(np.sqrt(np.mean(frames**2)), rel=1e-5)
+    assert result.encoder.features.distance_scale == pytest.approx(np.sqrt(np.mean(distances**2)), rel=1e-5)
+
+
+def test_decoder_returns_the_conformation_that_the_encoder_saw(trained, conformations):
+    decoded = trained.decoder.decode(trained.encoder.evaluate(conformations))
+    explained = 1 - (decoded - conformations).var(axis=0).sum() / conformations.var(axis=0).sum()
+    assert explained == pytest.approx((0.8 * trained.fve_training + 0.2 * trained.fve_validation), abs=0.01)
+    np.testing.assert_array_equal(trained.decoder.atoms, ATOMS)
 
 
 def test_loss_goes_down(trained):
@@ -209,37 +332,25 @@ def test_summary_is_plain_json(trained):
 def test_training_and_validation_frames_are_both_needed(conformations, reference, fraction, counts):
     roles = np.arange(600) < 600 * fraction
     with pytest.raises(InputError, match=counts):
-        train(conformations[None], roles, reference[None], ATOMS, QUICK, 1)
+        train(conformations, roles, reference, ATOMS, QUICK, 1)
 
 
 def test_frames_that_are_not_finite_are_refused(conformations, is_validation, reference):
-    broken = conformations[None].copy()
-    broken[0, 7, 1, 2] = np.nan
+    broken = conformations.copy()
+    broken[7, 1, 2] = np.nan
     with pytest.raises(InputError, match="not finite"):
-        train(broken, is_validation, reference[None], ATOMS, QUICK, 1)
+        train(broken, is_validation, reference, ATOMS, QUICK, 1)
 
 
-def test_settings_from_a_configuration(config):
-    section = config["training"] | {"n_cvs": 3, "cv_layer": "circular", "patience_epochs": 7, "noise_nm": 0.03}
-    settings = TrainingSettings.from_config(section, Features())
+def test_settings_from_a_configuration(resolved_training):
+    section = resolved_training | {"cv_layer": "circular", "patience_epochs": 7, "noise_nm": 0.03, "scale_nm": "auto"}
+    settings = TrainingSettings.from_config(section, Features(), (), n_cvs=3)
     assert settings.cv_kinds == ("circular",) * 3
-    assert (settings.patience, settings.noise, settings.scale) == (7, 0.03, config["training"]["scale_nm"])
+    assert (settings.patience, settings.noise, settings.scale) == (7, 0.03, None)
+    section["cv_layer"] = ["linear", "circular"]
+    assert TrainingSettings.from_config(section, Features(), (), n_cvs=2).cv_kinds == ("linear", "circular")
 
 
-def test_pose_variance_of_a_cv_that_is_all_pose(random_encoder):
-    encoder = random_encoder(superposes=False, cv_kinds=("linear", "circular"))
-    one_conformation = np.repeat(encoder.references, 30, axis=0)
-    fractions = pose_variance_fraction(encoder, one_conformation, 1)
-    np.testing.assert_allclose(fractions, 1, atol=0.05)
-
-
-def test_pose_variance_of_an_invariant_cv(random_encoder):
-    encoder = random_encoder(cv_kinds=("linear", "circular", "tanh"))
-    frames = encoder.references[0] + np.random.default_rng(0).normal(scale=0.05, size=(30, 5, 3))
-    assert max(pose_variance_fraction(encoder, frames, 1)) < 1e-20
-
-
-def test_rotations_for_the_pose_variance_are_uniform():
-    rotations = random_rotation_matrices(np.random.default_rng(0), 20_000)
-    np.testing.assert_allclose(np.linalg.det(rotations), 1)
-    assert np.abs(rotations.mean(axis=0)).max() < 4 / np.sqrt(3 * 20_000)
+@pytest.fixture
+def resolved_training(config, schema) -> dict:
+    return resolve_config(config, schema)["training"]

@@ -43,6 +43,22 @@ FAULTS = {
         {"training": {"atoms": "name name ("}},
         ("training.atoms", "'name name ('", "selection"),
     ),
+    "two atoms to superpose": (
+        {"training": {"outputs": [{"align": "resname ALA and name N CA"}]}},
+        ("training.outputs[0].align", "2 atoms", "at least 3"),
+    ),
+    "distances only with alignment": (
+        {"training": {"outputs": [{"kind": "distances"}]}},
+        ("training.outputs", "distances only", "augmentation"),
+    ),
+    "missing reference": (
+        {"training": {"reference": "nowhere.pdb"}},
+        ("training.reference", "'nowhere.pdb'", "no such file"),
+    ),
+    "kinds for fewer CVs": (
+        {"training": {"n_cvs": 3, "cv_layer": ["linear", "circular"]}},
+        ("training.cv_layer", "2 kinds", "n_cvs 3"),
+    ),
     "dihedral of several atoms": (
         {"observables": {"phi": {"dihedral": ["name C", "name N", "name CA", "name CB"]}}},
         ("observables.phi.dihedral[0]", "'name C'", "exactly one"),

@@ -44,6 +44,7 @@ wildcard_constraints:
     round="[0-9]+",
     replica="[0-9]+",
     restart="[0-9]+",
+    n_cvs="[0-9]+",
     batch="[0-9]+",
     axes="[A-Za-z0-9_]+",
 
@@ -141,7 +142,7 @@ def temperature(wildcards) -> float:
 
 # Each settings function returns just the keys that its step depends on, so that changing another key reruns nothing.
 
-DATA_KEYS = ("atoms", "validation_fraction", "validation_block_frames")
+DATA_KEYS = ("atoms", "reference", "validation_fraction", "validation_block_frames")
 NETWORK_KEYS = ("inputs", "n_cvs", "cv_layer", "hidden_layers")
 DRIVER_KEYS = ("n_rounds", "windows_per_batch", "convergence_growth", "convergence_rounds")
 RELAXATION_KEYS = ("n_candidates", "max_energy_kJ_per_mol")
@@ -174,8 +175,7 @@ def training_settings(wildcards) -> dict:
     training = drop(run["training"], *DATA_KEYS, "n_restarts")
     if wildcards.stage == "production":
         training |= keep(run["production"], NETWORK_KEYS)
-    unused = [] if "dihedrals" in training["inputs"] else ["dihedrals"]
-    unused += [] if "distances" in training["inputs"] else ["distances", "distance_scale_nm"]
+    unused = {"n_cvs"} | {"dihedrals", "distances"} - {*training["inputs"]}  # n_cvs is a wildcard
     return drop(training, *unused)
 
 
@@ -194,35 +194,64 @@ def convergence_settings(wildcards) -> dict:
     return keep(section, ("convergence_growth", "convergence_rounds")) | {"seed_ns": seed_ns(wildcards)}
 
 
+def training_atoms(wildcards) -> str:
+    return RUNS[wildcards.run]["training"]["atoms"]
+
+
+def input_reference(wildcards) -> list[str]:
+    """Return the structure that inputs are superposed on, if it is not the prepared one."""
+    reference = RUNS[wildcards.run]["training"]["reference"]
+    return [reference] if reference else []
+
+
+def output_references(wildcards) -> list[str]:
+    """Return the structures that outputs are superposed on, but for the one of the inputs."""
+    groups = RUNS[wildcards.run]["training"]["outputs"]
+    return sorted({group["reference"] for group in groups if group["reference"]})
+
+
 def training_data(wildcards) -> dict[str, list[str] | str]:
     """Return the trajectories that are new to a stage, and the training set of the stage before."""
     before = previous_stage(wildcards)
     data = {"trajectories": trajectories_of(wildcards, before)}
     if before != "seed":
+        data["samples"] = batch_files(wildcards, before, "samples.parquet")
         data["previous"] = f"results/{wildcards.run}/{before}/training_set.npz"
     return data
 
 
-def previous_encoder(wildcards) -> dict[str, str]:
-    """Return the encoder that is handed through where a round has nothing new to learn from."""
+def previous_network(wildcards) -> dict[str, str]:
+    """Return the network that a round hands through where the rounds before have converged."""
     before = previous_stage(wildcards)
     if before == "seed" or wildcards.stage == "production":
         return {}
     folder = f"results/{wildcards.run}/{before}"
-    return {"previous_encoder": f"{folder}/encoder.npz", "previous_training": f"{folder}/training.json"}
+    return {
+        "assessment": f"{folder}/assessment.json",
+        "previous_encoder": f"{folder}/encoder.npz",
+        "previous_decoder": f"{folder}/decoder.npz",
+        "previous_training": f"{folder}/training.json",
+    }
 
 
-def restarts_of(wildcards, name: str) -> list[str]:
-    count = RUNS[wildcards.run]["training"]["n_restarts"]
-    return [f"results/{wildcards.run}/{wildcards.stage}/restart-{i}/{name}" for i in range(count)]
+def candidates_of(wildcards, name: str) -> list[str]:
+    """Return one file of every network that is trained for a stage."""
+    run = RUNS[wildcards.run]
+    n_cvs = run["production" if wildcards.stage == "production" else "training"]["n_cvs"]
+    folder = f"results/{wildcards.run}/{wildcards.stage}/n_cvs-{n_cvs}"
+    return [f"{folder}/restart-{i}/{name}" for i in range(run["training"]["n_restarts"])]
 
 
-def restart_encoders(wildcards) -> list[str]:
-    return restarts_of(wildcards, "encoder.npz")
+def candidate_encoders(wildcards) -> list[str]:
+    return candidates_of(wildcards, "encoder.npz")
 
 
-def restart_trainings(wildcards) -> list[str]:
-    return restarts_of(wildcards, "training.json")
+def candidate_decoders(wildcards) -> list[str]:
+    return candidates_of(wildcards, "decoder.npz")
+
+
+def candidate_trainings(wildcards) -> list[str]:
+    return candidates_of(wildcards, "training.json")
 
 
 def placement_data(wildcards) -> dict[str, str]:

@@ -2,6 +2,7 @@ rule align_trajectories:
     input:
         unpack(training_data),
         topology="results/{run}/system/topology.pdb",
+        reference=input_reference,
     output:
         training_set="results/{run}/{stage}/training_set.npz",
     log:
@@ -16,6 +17,7 @@ rule align_trajectories:
         mem_mb=4000,
     params:
         training=data_settings,
+        temperature=temperature,
         random_seed=random_seed,
     message:
         "{wildcards.run}, {wildcards.stage}: superposing the new trajectories and adding them to the training set"
@@ -25,16 +27,18 @@ rule align_trajectories:
 
 rule train_autoencoder:
     input:
-        unpack(previous_encoder),
+        unpack(previous_network),
         training_set="results/{run}/{stage}/training_set.npz",
         topology="results/{run}/system/topology.pdb",
+        references=output_references,
     output:
-        encoder="results/{run}/{stage}/restart-{restart}/encoder.npz",
-        training="results/{run}/{stage}/restart-{restart}/training.json",
+        encoder="results/{run}/{stage}/n_cvs-{n_cvs}/restart-{restart}/encoder.npz",
+        decoder="results/{run}/{stage}/n_cvs-{n_cvs}/restart-{restart}/decoder.npz",
+        training="results/{run}/{stage}/n_cvs-{n_cvs}/restart-{restart}/training.json",
     log:
-        "logs/{run}/{stage}/restart-{restart}/train_autoencoder.log",
+        "logs/{run}/{stage}/n_cvs-{n_cvs}/restart-{restart}/train_autoencoder.log",
     benchmark:
-        "benchmarks/{run}/{stage}/restart-{restart}/train_autoencoder.tsv"
+        "benchmarks/{run}/{stage}/n_cvs-{n_cvs}/restart-{restart}/train_autoencoder.tsv"
     priority: 10
     conda:
         "../../envs/training.yaml"
@@ -43,19 +47,22 @@ rule train_autoencoder:
         mem_mb=4000,
     params:
         training=training_settings,
+        atoms=training_atoms,
         random_seed=random_seed,
     message:
-        "{wildcards.run}, {wildcards.stage}: training autoencoder {wildcards.restart}"
+        "{wildcards.run}, {wildcards.stage}: training an autoencoder with {wildcards.n_cvs} CVs, restart {wildcards.restart}"
     script:
         "../scripts/train_autoencoder.py"
 
 
 rule select_encoder:
     input:
-        encoders=restart_encoders,
-        trainings=restart_trainings,
+        encoders=candidate_encoders,
+        decoders=candidate_decoders,
+        trainings=candidate_trainings,
     output:
         encoder="results/{run}/{stage}/encoder.npz",
+        decoder="results/{run}/{stage}/decoder.npz",
         training="results/{run}/{stage}/training.json",
     log:
         "logs/{run}/{stage}/select_encoder.log",

@@ -1,10 +1,24 @@
 """Superpose new trajectories on the reference structure and add them to the training set."""
 
-from mesaflow.dataset import TrainingSet, extend_training_set
+import numpy as np
+import pandas as pd
+
+from mesaflow.dataset import TrainingSet, extend_training_set, unbiasing_weights
 from mesaflow.progress import log_to
 from mesaflow.randomness import derive_seed
 from mesaflow.systems import load_positions
-from mesaflow.trajectories import load_topology, load_trajectory, select_atoms
+from mesaflow.trajectories import load_reference, load_topology, load_trajectory, select_atoms
+
+
+def read_weights(samples: list[str], trajectories: list[str], temperature: float) -> dict[str, np.ndarray]:
+    """Return the weights of the frames of biased trajectories by file; samples are listed in the same order."""
+    weights = {}
+    for path, trajectory in zip(samples, trajectories, strict=False):
+        table = pd.read_parquet(path, columns=["window", "bias_kJ_per_mol"])
+        weights[trajectory] = unbiasing_weights(
+            table["bias_kJ_per_mol"].to_numpy(), table["window"].to_numpy(), temperature
+        )
+    return weights
 
 
 def main(snakemake):
@@ -12,7 +26,10 @@ def main(snakemake):
     with log_to(snakemake.log[0]) as log:
         topology = load_topology(snakemake.input.topology)
         atoms = select_atoms(topology, settings["atoms"], "training.atoms")
-        reference = load_positions(snakemake.input.topology)[atoms]
+        if settings["reference"] is None:
+            reference = load_positions(snakemake.input.topology)[atoms]
+        else:
+            reference = load_reference(settings["reference"], topology, settings["atoms"], "training.reference")
         previous = TrainingSet.load(snakemake.input.previous) if snakemake.input.get("previous") else None
         new = {path: load_trajectory(path, topology)[:, atoms] for path in snakemake.input.trajectories}
         training_set = extend_training_set(
@@ -21,6 +38,7 @@ def main(snakemake):
             validation_fraction=settings["validation_fraction"],
             block_frames=settings["validation_block_frames"],
             random_seed=derive_seed(snakemake.params.random_seed, snakemake.wildcards.stage, "validation"),
+            weights=read_weights(snakemake.input.get("samples", []), [*new], snakemake.params.temperature),
         )
         training_set.save(snakemake.output.training_set)
         log.info("%d frames, %d of them new", training_set.n_frames, training_set.n_new)

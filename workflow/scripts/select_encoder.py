@@ -13,6 +13,7 @@ def main(snakemake):
         best = explained.index(max(explained))
         log.info("validation FVE by restart: %s; restart %d is kept", explained, best)
         shutil.copyfile(snakemake.input.encoders[best], snakemake.output.encoder)
+        shutil.copyfile(snakemake.input.decoders[best], snakemake.output.decoder)
         summary = trainings[best] | {"restart": best, "fve_validation_of_restarts": explained}
         write_json(snakemake.output.training, summary)
 

@@ -32,18 +32,21 @@ def optimal_rotations(frames: np.ndarray, reference: np.ndarray) -> np.ndarray:
     return (u * signs) @ vt
 
 
-def superpose(frames: np.ndarray, reference: np.ndarray) -> np.ndarray:
+def superpose(frames: np.ndarray, reference: np.ndarray, align: np.ndarray | None = None) -> np.ndarray:
     """Superpose every frame on a reference structure, all frames at once.
 
     Args:
         frames: The frames [nm] with ``shape=(n_frames, n_atoms, 3)``.
         reference: The reference [nm] with ``shape=(n_atoms, 3)``.
+        align: The atoms that are brought as near as can be to the reference's; all of them by default.
 
     Returns:
-        The superposed frames L(x) [nm], centred at the origin, with the shape of ``frames``.
+        The superposed frames L(x) [nm], the centroid of the aligned atoms at the origin, with the shape of ``frames``.
     """
-    centered = center(np.asarray(frames, dtype=float))
-    return centered @ optimal_rotations(centered, center(np.asarray(reference, dtype=float)))
+    frames, reference = np.asarray(frames, dtype=float), np.asarray(reference, dtype=float)
+    chosen = slice(None) if align is None else align
+    centered = frames - frames[:, chosen].mean(axis=1, keepdims=True)
+    return centered @ optimal_rotations(centered[:, chosen], center(reference[chosen]))
 
 
 def check_reference(reference: np.ndarray, name: str) -> None:

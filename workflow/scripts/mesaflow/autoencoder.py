@@ -1,15 +1,13 @@
-"""The autoencoder network (torch): features, an encoder to collective variables, and a decoder to aligned coordinates."""
-
-from itertools import pairwise
+"""The autoencoder network (torch): features, an encoder to collective variables, and a decoder to the outputs."""
 
 import numpy as np
 import torch
 from torch import nn
 
-from .encoder import Encoder, n_output_nodes
+from .decoder import DECODERS, fully_connected, node_slices
+from .encoder import n_output_nodes
 from .features import Features
 
-_ACTIVATIONS = {"tanh": nn.Tanh, "silu": nn.SiLU}
 _SMALLEST_NORMALS = 1e-16  # nm⁴: below it three atoms of a dihedral lie on one line
 
 
@@ -32,17 +30,6 @@ def featurise(frames: torch.Tensor, features: Features, scale: float) -> torch.T
     return torch.cat(columns, dim=1)
 
 
-def _fully_connected(sizes: list[int], activation: str) -> nn.Sequential:
-    """Stack linear layers with an activation after each but the last."""
-    layers: list[nn.Module] = []
-    for n_in, n_out in pairwise(sizes):
-        linear = nn.Linear(n_in, n_out)
-        nn.init.xavier_uniform_(linear.weight)
-        nn.init.zeros_(linear.bias)
-        layers += [linear, _ACTIVATIONS[activation]()]
-    return nn.Sequential(*layers[:-1])
-
-
 class CVLayer(nn.Module):
     """Turn the last nodes of an encoder into what the decoder reads: one node a CV, or a unit-norm pair if circular."""
 
@@ -51,94 +38,106 @@ class CVLayer(nn.Module):
         self.cv_kinds = cv_kinds
 
     def forward(self, nodes: torch.Tensor) -> torch.Tensor:
-        columns, node = [], 0
-        for kind in self.cv_kinds:
-            width = n_output_nodes((kind,))
-            column = nodes[:, node : node + width]
+        columns = []
+        for kind, part in zip(self.cv_kinds, node_slices(self.cv_kinds), strict=True):
+            column = nodes[:, part]
             if kind == "circular":
                 column = nn.functional.normalize(column, dim=1)
             elif kind == "tanh":
                 column = torch.tanh(column)
             columns.append(column)
-            node += width
         return torch.cat(columns, dim=1)
 
 
 class Autoencoder(nn.Module):
-    """A network that returns a conformation superposed on each of its references.
+    """A network from what it sees of a conformation through a few collective variables to its outputs.
 
-    All layers but the last are shared by the references; the last has one block of outputs for each (W. Chen,
-    A. R. Tan & A. L. Ferguson, J. Chem. Phys. 149, 072312 (2018), doi:10.1063/1.5023804).
+    The outputs of several references, superposed each in its own way, share all layers but the last (W. Chen, A. R. Tan &
+    A. L. Ferguson, J. Chem. Phys. 149, 072312 (2018), doi:10.1063/1.5023804).
+
+    Args:
+        n_inputs: The number of input nodes.
+        hidden_layers: The widths of the encoder's hidden layers; the decoder mirrors them.
+        cv_kinds: The kind of each CV.
+        activation: The activation of the hidden layers.
+        n_outputs: The number of output nodes.
+        hierarchy: A key of ``DECODERS``.
     """
 
     def __init__(
-        self, n_inputs: int, hidden_layers: list[int], cv_kinds: tuple[str, ...], activation: str, n_outputs: int
+        self,
+        n_inputs: int,
+        hidden_layers: list[int],
+        cv_kinds: tuple[str, ...],
+        activation: str,
+        n_outputs: int,
+        hierarchy: str = "none",
     ):
         super().__init__()
-        n_nodes = n_output_nodes(cv_kinds)
         self.activation = activation
-        self.encoder = _fully_connected([n_inputs, *hidden_layers, n_nodes], activation)
+        self.encoder = fully_connected([n_inputs, *hidden_layers, n_output_nodes(cv_kinds)], activation)
         self.cv_layer = CVLayer(cv_kinds)
-        self.decoder = _fully_connected([n_nodes, *reversed(hidden_layers), n_outputs], activation)
+        self.decoder = DECODERS[hierarchy](cv_kinds, hidden_layers, activation, n_outputs)
+
+    def levels(self, inputs: torch.Tensor) -> list[torch.Tensor]:
+        """Map inputs with ``shape=(n_frames, n_inputs)`` to outputs with ``shape=(n_frames, n_outputs)``.
+
+        In a hierarchy there is one set of outputs for the first CV, one for the first two, and so on.
+        """
+        return self.decoder.levels(self.cv_layer(self.encoder(inputs)))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Map inputs with ``shape=(n_frames, n_inputs)`` to outputs with ``shape=(n_frames, n_outputs)``."""
-        return self.decoder(self.cv_layer(self.encoder(inputs)))
-
-
-def export_encoder(
-    network: Autoencoder,
-    inputs: torch.Tensor,
-    atoms: np.ndarray,
-    scale: float,
-    references: np.ndarray,
-    superposes: bool,
-    features: Features,
-) -> Encoder:
-    """Turn the trained encoder into plain arrays, with its linear CVs whitened.
-
-    A linear CV is only defined up to an affine map, which the decoder undoes; whitened on the training set (principal
-    axes, unit variance, the largest first) one unit means the same along every CV.
-
-    Args:
-        network: The trained network.
-        inputs: The training set as the network takes it, with ``shape=(n_frames, n_inputs)``.
-        atoms: The atoms' indices in the topology.
-        scale: The length [nm] by which coordinates were divided.
-        references: The references [nm] with ``shape=(n_references, n_atoms, 3)``.
-        superposes: Whether inputs are superposed on the first reference.
-        features: What the inputs are.
-    """
-    linear_layers = [layer for layer in network.encoder if isinstance(layer, nn.Linear)]
-    weights = [layer.weight.detach().cpu().double().numpy() for layer in linear_layers]
-    biases = [layer.bias.detach().cpu().double().numpy() for layer in linear_layers]
-    cv_kinds = network.cv_layer.cv_kinds
-    if set(cv_kinds) == {"linear"}:
-        mean, whitening = find_whitening(network, inputs)
-        weights[-1] = whitening @ weights[-1]
-        biases[-1] = whitening @ (biases[-1] - mean)
-    return Encoder(
-        atoms=np.asarray(atoms),
-        scale=scale,
-        references=np.asarray(references, dtype=float),
-        superposes=superposes,
-        weights=tuple(weights),
-        biases=tuple(biases),
-        activation=network.activation,
-        cv_kinds=cv_kinds,
-        features=features,
-    )
+        return self.levels(inputs)[-1]
 
 
 @torch.no_grad()
-def find_whitening(network: Autoencoder, inputs: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean of an encoder's nodes, and the matrix that maps deviations from it to uncorrelated unit variances.
+def standardise(network: Autoencoder, nodes: torch.Tensor, mixes: bool) -> None:
+    """Give the linear CVs of a trained network zero mean and unit variance, and let the decoder undo it.
+
+    A linear CV is only defined up to an affine map; standardised, one unit means the same along every CV. Where the CVs
+    are not in a hierarchy they are also mixed, so that they are uncorrelated, the largest principal axis first.
+
+    Args:
+        network: The network; its weights are changed, what it returns is not.
+        nodes: The encoder's last nodes over the training set with ``shape=(n_frames, n_nodes)``.
+        mixes: Whether linear CVs are mixed.
+    """
+    slices = node_slices(network.cv_layer.cv_kinds)
+    linear = [part.start for part, kind in zip(slices, network.cv_layer.cv_kinds, strict=True) if kind == "linear"]
+    if not linear:
+        return
+    mean, whitening = find_whitening(nodes[:, linear].double().cpu().numpy(), mixes)
+    last = network.encoder[-1]
+    mean, whitening = (torch.as_tensor(part).to(last.weight) for part in (mean, whitening))
+    last.weight[linear] = whitening @ last.weight[linear]
+    last.bias[linear] = whitening @ (last.bias[linear] - mean)
+
+    n_nodes = last.out_features
+    back, offset = torch.eye(n_nodes).to(last.weight), torch.zeros(n_nodes).to(last.weight)
+    rows = torch.as_tensor(linear, device=back.device)
+    back[rows[:, None], rows], offset[rows] = torch.linalg.inv(whitening), mean
+    for layer, read in network.decoder.first_layers():
+        layer.bias += layer.weight @ offset[read]
+        layer.weight.copy_(layer.weight @ back[read, read])
+
+
+def find_whitening(values: np.ndarray, mixes: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean of values, and the matrix that maps deviations from it to unit variances.
 
     A direction in which nothing varies keeps its scale.
+
+    Args:
+        values: With ``shape=(n_frames, n_values)``.
+        mixes: Whether the matrix also removes correlations, by principal axes, the largest first; else it is diagonal.
     """
-    values = network.encoder(inputs).cpu().double().numpy()
     mean = values.mean(axis=0)
-    variances, axes = np.linalg.eigh(np.cov(values - mean, rowvar=False).reshape(values.shape[1], -1))
+    covariance = np.cov(values - mean, rowvar=False).reshape(values.shape[1], -1)
+    if not mixes:
+        variances = np.diag(covariance)
+        varies = variances > np.finfo(float).eps * variances.max()
+        return mean, np.diag(1 / np.sqrt(np.where(varies, variances, 1.0)))
+    variances, axes = np.linalg.eigh(covariance)
     order = np.argsort(variances)[::-1]
     variances, axes = variances[order], axes[:, order]
     varies = variances > np.finfo(float).eps * variances[0]

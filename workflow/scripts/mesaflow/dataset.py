@@ -8,9 +8,12 @@ import numpy as np
 from .alignment import center, check_reference, superpose
 from .errors import InputError
 from .files import read_arrays, write_arrays
+from .units import thermal_energy
 
 TRAINING, VALIDATION, UNUSED = 0, 1, 2
 """What a frame is for; the unused ones are next to a validation frame in time."""
+
+_BY_FRAME = ("frames", "weight", "role", "trajectory", "frame")  # the arrays with one entry a frame
 
 
 @dataclass(frozen=True)
@@ -19,8 +22,10 @@ class TrainingSet:
 
     Attributes:
         atoms: The atoms' indices in the topology with ``shape=(n_atoms,)``.
-        references: The references [nm] with ``shape=(n_references, n_atoms, 3)``.
-        aligned: The frames [nm] superposed on each reference with ``shape=(n_references, n_frames, n_atoms, 3)``.
+        reference: The structure [nm] that frames are superposed on, centred, with ``shape=(n_atoms, 3)``.
+        frames: The superposed frames [nm] with ``shape=(n_frames, n_atoms, 3)``.
+        weight: How much each frame of a biased simulation would count in the unbiased ensemble, see ``unbiasing_weights``;
+            1 for unbiased simulations; with ``shape=(n_frames,)``.
         role: ``TRAINING``, ``VALIDATION`` or ``UNUSED`` for each frame.
         trajectory: The index in ``paths`` of each frame's trajectory.
         frame: The index of each frame in its trajectory.
@@ -29,8 +34,9 @@ class TrainingSet:
     """
 
     atoms: np.ndarray
-    references: np.ndarray
-    aligned: np.ndarray
+    reference: np.ndarray
+    frames: np.ndarray
+    weight: np.ndarray
     role: np.ndarray
     trajectory: np.ndarray
     frame: np.ndarray
@@ -46,31 +52,25 @@ class TrainingSet:
         """
         check_reference(reference, "the selection of training.atoms")
         none = np.empty(0, dtype=np.int32)
-        aligned = np.empty((1, 0, len(atoms), 3), dtype=np.float32)
-        return TrainingSet(atoms, center(reference)[None], aligned, none.astype(np.int8), none, none, ())
+        frames = np.empty((0, len(atoms), 3), dtype=np.float32)
+        weight = np.empty(0, dtype=np.float32)
+        return TrainingSet(atoms, center(reference), frames, weight, none.astype(np.int8), none, none, ())
 
     @property
     def n_frames(self) -> int:
-        return self.aligned.shape[1]
+        return len(self.frames)
 
     @property
-    def frames(self) -> np.ndarray:
-        """The frames [nm] superposed on the first reference with ``shape=(n_frames, n_atoms, 3)``."""
-        return self.aligned[0]
+    def is_validation(self) -> np.ndarray:
+        """Which frames are for validation."""
+        return self.role == VALIDATION
 
-    def select(self, max_frames: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the frames to train and validate on, thinned evenly.
-
-        Args:
-            max_frames: The most frames.
-
-        Returns:
-            The superposed frames [nm] with ``shape=(n_references, n_selected, n_atoms, 3)``, and which are for validation.
-        """
+    def select(self, max_frames: int) -> np.ndarray:
+        """Return the indices of the frames to train and validate on, thinned evenly to at most ``max_frames``."""
         selected = np.flatnonzero(self.role != UNUSED)
         if len(selected) > max_frames:
             selected = selected[np.linspace(0, len(selected) - 1, max_frames).round().astype(int)]
-        return self.aligned[:, selected], self.role[selected] == VALIDATION
+        return selected
 
     def source(self, frame: int) -> tuple[str, int]:
         """Return the trajectory file of a frame, and its index there."""
@@ -78,9 +78,8 @@ class TrainingSet:
 
     def save(self, path: Path) -> None:
         """Write the training set to an ``.npz`` file of plain arrays."""
-        arrays = {
-            name: getattr(self, name) for name in ("atoms", "references", "aligned", "role", "trajectory", "frame")
-        }
+        names = ("atoms", "reference", *_BY_FRAME)
+        arrays = {name: getattr(self, name) for name in names}
         write_arrays(path, paths=np.array(self.paths, dtype=str), n_new=np.array(self.n_new), **arrays)
 
     @staticmethod
@@ -97,6 +96,7 @@ def extend_training_set(
     validation_fraction: float,
     block_frames: int,
     random_seed: int,
+    weights: dict[str, np.ndarray] | None = None,
 ) -> TrainingSet:
     """Add the frames of new trajectories that are not in the training set yet.
 
@@ -109,36 +109,50 @@ def extend_training_set(
         validation_fraction: The fraction of blocks for validation.
         block_frames: Frames of a block.
         random_seed: Seeds the choice of blocks.
+        weights: The weights of the frames of biased trajectories, by file.
 
     Raises:
         InputError: If coordinates are not finite.
     """
     rng = np.random.default_rng(random_seed)
-    aligned, roles, owners, frames = (
-        [training_set.aligned],
-        [training_set.role],
-        [training_set.trajectory],
-        [training_set.frame],
-    )
+    parts = {name: [getattr(training_set, name)] for name in _BY_FRAME}
     for i, (path, positions) in enumerate(trajectories.items(), start=len(training_set.paths)):
         if not np.isfinite(positions).all():
             raise InputError(f"the trajectory {path} holds coordinates that are not finite; remove it and run again.")
         n_frames = len(positions)
-        aligned.append(
-            np.stack([superpose(positions, reference).astype(np.float32) for reference in training_set.references])
-        )
-        roles.append(assign_roles(n_frames, validation_fraction, block_frames, rng))
-        owners.append(np.full(n_frames, i, dtype=np.int32))
-        frames.append(np.arange(n_frames, dtype=np.int32))
+        parts["frames"].append(superpose(positions, training_set.reference).astype(np.float32))
+        parts["weight"].append(np.asarray((weights or {}).get(path, np.ones(n_frames)), dtype=np.float32))
+        parts["role"].append(assign_roles(n_frames, validation_fraction, block_frames, rng))
+        parts["trajectory"].append(np.full(n_frames, i, dtype=np.int32))
+        parts["frame"].append(np.arange(n_frames, dtype=np.int32))
     extended = replace(
         training_set,
-        aligned=np.concatenate(aligned, axis=1),
-        role=np.concatenate(roles),
-        trajectory=np.concatenate(owners),
-        frame=np.concatenate(frames),
         paths=(*training_set.paths, *trajectories),
+        **{name: np.concatenate(values) for name, values in parts.items()},
     )
     return _without_duplicates(extended, training_set.n_frames)
+
+
+def unbiasing_weights(bias: np.ndarray, window: np.ndarray, temperature: float) -> np.ndarray:
+    """Return how much each frame of restrained simulations would count without the restraint, one on average in a window.
+
+    Frames weigh exp(V/RT), as in FEBILAE (Z. Belkacemi et al., J. Chem. Theory Comput. 18, 59 (2022),
+    doi:10.1021/acs.jctc.1c00415), within each window: how the windows of a round weigh against one another is unknown,
+    since they do not overlap. A weight is truncated at √n times the mean of the window's n frames, so that a few frames do
+    not make up the window (E. L. Ionides, J. Comput. Graph. Stat. 17, 295 (2008), doi:10.1198/106186008X320456).
+
+    Args:
+        bias: The restraint's energy V [kJ/mol] in each frame, with ``shape=(n_frames,)``.
+        window: The window of each frame.
+        temperature: The temperature [K].
+    """
+    weights = np.ones(len(bias))
+    for number in np.unique(window):
+        rows = np.flatnonzero(window == number)
+        raw = np.exp((bias[rows] - bias[rows].max()) / thermal_energy(temperature))
+        truncated = np.minimum(raw, np.sqrt(len(rows)) * raw.mean())
+        weights[rows] = truncated / truncated.mean()
+    return weights
 
 
 def assign_roles(n_frames: int, validation_fraction: float, block_frames: int, rng: np.random.Generator) -> np.ndarray:
@@ -163,9 +177,6 @@ def _without_duplicates(training_set: TrainingSet, n_previous: int) -> TrainingS
     first = np.sort(np.unique(keys, return_index=True)[1])
     return replace(
         training_set,
-        aligned=training_set.aligned[:, first],
-        role=training_set.role[first],
-        trajectory=training_set.trajectory[first],
-        frame=training_set.frame[first],
         n_new=int(np.sum(first >= n_previous)),
+        **{name: getattr(training_set, name)[first] for name in _BY_FRAME},
     )

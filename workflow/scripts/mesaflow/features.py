@@ -53,38 +53,54 @@ def find_features(topology: mdtraj.Topology, atoms: np.ndarray, training: dict) 
     Args:
         topology: The topology.
         atoms: The indices of the atoms that the network sees, those of ``training.atoms``.
-        training: The ``training`` section of a configuration: its ``inputs`` are read, and where these are among them
-            ``dihedrals``, or ``distances`` with ``distance_scale_nm``.
+        training: The ``training`` section of a configuration, of which ``inputs``, ``dihedrals`` and ``distances`` are read.
+
+    Returns:
+        The inputs; distances are still in nm.
 
     Raises:
         InputError: If a dihedral or distance cannot be found, or needs atoms outside ``training.atoms``.
     """
     kinds = training["inputs"]
-    local = {int(atom): i for i, atom in enumerate(atoms)}
-    dihedrals, pairs, scale = _no_atoms(4), _no_atoms(2), 1.0
+    dihedrals, pairs = _no_atoms(4), _no_atoms(2)
     if "dihedrals" in kinds:
         found = find_dihedrals(topology, atoms, training["dihedrals"])
-        dihedrals = _within(found, local, topology, "training.dihedrals", _no_atoms(4))
+        dihedrals = _within(found, atoms, topology, "training.dihedrals", 4)
     if "distances" in kinds:
-        found = find_pairs(topology, atoms, training["distances"])
-        pairs = _within(found, local, topology, "training.distances", _no_atoms(2))
-        scale = float(training["distance_scale_nm"])
-    return Features("positions" in kinds, dihedrals, pairs, scale)
+        found = find_pairs(topology, atoms, training["distances"], "training.distances")
+        pairs = _within(found, atoms, topology, "training.distances", 2)
+    return Features("positions" in kinds, dihedrals, pairs)
 
 
 def _within(
-    found: list[tuple[int, ...]], local: dict[int, int], topology: mdtraj.Topology, key: str, none: np.ndarray
+    found: list[tuple[int, ...]], atoms: np.ndarray, topology: mdtraj.Topology, key: str, width: int
 ) -> np.ndarray:
-    """Renumber atoms to those that the network sees."""
-    outside = sorted({atom for atoms in found for atom in atoms} - local.keys())
-    if outside:
-        names = ", ".join(str(topology.atom(atom)) for atom in outside[:4])
-        raise InputError(f"{key} needs the atoms {names}, which training.atoms leaves out; add them there.")
+    """Renumber the atoms of dihedrals or distances to those that the network sees."""
     if not found:
         raise InputError(
             f"{key} finds nothing among training.atoms; select more atoms or drop it from training.inputs."
         )
-    return np.array([[local[atom] for atom in atoms] for atoms in found], dtype=none.dtype)
+    return renumber(topology, atoms, np.array(found).ravel(), key).reshape(-1, width)
+
+
+def renumber(topology: mdtraj.Topology, atoms: np.ndarray, selected: np.ndarray, key: str) -> np.ndarray:
+    """Renumber selected atoms of a topology to those that the network sees.
+
+    Args:
+        topology: The topology.
+        atoms: The indices of the atoms that the network sees.
+        selected: The indices of the atoms to renumber.
+        key: The config key that they come from, for the error.
+
+    Raises:
+        InputError: If an atom is not among those that the network sees.
+    """
+    local = {int(atom): i for i, atom in enumerate(atoms)}
+    outside = sorted({int(atom) for atom in selected} - local.keys())
+    if outside:
+        names = ", ".join(str(topology.atom(atom)) for atom in outside[:4])
+        raise InputError(f"{key} needs the atoms {names}, which training.atoms leaves out; add them there.")
+    return np.array([local[int(atom)] for atom in selected], dtype=np.int64)
 
 
 def find_dihedrals(
@@ -138,7 +154,9 @@ def _bonded_dihedrals(topology: mdtraj.Topology, atoms: np.ndarray) -> list[tupl
     return found
 
 
-def find_pairs(topology: mdtraj.Topology, atoms: np.ndarray, distances: str | list[list[str]]) -> list[tuple[int, ...]]:
+def find_pairs(
+    topology: mdtraj.Topology, atoms: np.ndarray, distances: str | list[list[str]], key: str
+) -> list[tuple[int, ...]]:
     """Find the atoms of distances.
 
     Args:
@@ -146,11 +164,12 @@ def find_pairs(topology: mdtraj.Topology, atoms: np.ndarray, distances: str | li
         atoms: The indices of the atoms that the network sees.
         distances: ``all`` for every pair of atoms seen, a selection for every pair of its atoms, or a list of pairs of
             selections of one atom each.
+        key: The config key that they come from, for the error.
 
     Raises:
         InputError: If a selection matches no atom, or one of a pair not exactly one.
     """
     if not isinstance(distances, str):
-        return [select_single_atoms(topology, pair, f"training.distances[{i}]") for i, pair in enumerate(distances)]
-    chosen = atoms if distances == "all" else select_atoms(topology, distances, "training.distances")
+        return [select_single_atoms(topology, pair, f"{key}[{i}]") for i, pair in enumerate(distances)]
+    chosen = atoms if distances == "all" else select_atoms(topology, distances, key)
     return [(int(first), int(second)) for i, first in enumerate(chosen) for second in chosen[i + 1 :]]

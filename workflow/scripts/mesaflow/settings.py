@@ -6,12 +6,16 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
+import numpy as np
 import yaml
 
 from .errors import InputError
+
+if TYPE_CHECKING:
+    import mdtraj
 
 FEWEST_PRODUCTION_FRAMES = 10
 """Frames of a production window, after its ramp, below which no correlation time can be estimated."""
@@ -61,6 +65,8 @@ def _without_removed(config: dict) -> dict:
 
 def _with_defaults(value: Any, schema: dict) -> Any:
     """Fill defaults into mappings, recursively; anything of another type is left for the validator."""
+    if isinstance(value, list) and isinstance(schema.get("items"), dict):
+        return [_with_defaults(item, schema["items"]) for item in value]
     if not isinstance(value, dict):
         return value
     for key, subschema in schema.get("properties", {}).items():
@@ -174,6 +180,7 @@ def check_references(config: dict) -> None:
             raise InputError(
                 f"observables.{name}.bin_width_deg is {observable['bin_width_deg']}; give a divisor of 360."
             )
+    _check_networks(config)
     stages = ("seeding", "baseline", "exploration", "production")
     for stage in stages if config["baseline"]["n_replicas"] else [s for s in stages if s != "baseline"]:
         length, interval = config[stage]["length_ps"], config[stage]["save_interval_ps"]
@@ -211,14 +218,32 @@ def check_references(config: dict) -> None:
             )
 
 
+def _check_networks(config: dict) -> None:
+    """Check that the keys of a network fit one another."""
+    training = config["training"]
+    for stage in ("training", "production"):
+        kinds, n_cvs = config[stage]["cv_layer"], config[stage]["n_cvs"]
+        if not isinstance(kinds, str) and len(kinds) != n_cvs:
+            raise InputError(
+                f"{stage}.cv_layer lists {len(kinds)} kinds for {stage}.n_cvs {n_cvs}; give one for each, or one word for all."
+            )
+        if training["hierarchy"] == "shared" and not config[stage]["hidden_layers"]:
+            raise InputError(
+                f"{stage}.hidden_layers is [], and training.hierarchy 'shared' shares the layer after them; give at least one."
+            )
+    if training["invariance"] == "none" and any(group["kind"] != "positions" for group in training["outputs"]):
+        raise InputError(
+            "training.outputs has distances with training.invariance 'none', which returns a conformation in the pose it "
+            "came in; give outputs of kind positions only."
+        )
+
+
 def check_inputs(config: dict) -> None:
     """Check the files and selections that the configuration names, before any job.
 
     Raises:
         InputError: If a file is missing or unreadable, or a selection does not fit the structure.
     """
-    from .alignment import check_reference
-    from .features import find_features
     from .systems import build_system, find_force_field_file, load_positions, load_structure
     from .trajectories import load_topology, select_atoms, select_single_atoms
 
@@ -229,12 +254,29 @@ def check_inputs(config: dict) -> None:
     build_system(structure, system["force_field"], system["solvent"], system["constraints"])
     topology = load_topology(system["structure"])
     atoms = select_atoms(topology, config["training"]["atoms"], "training.atoms")
-    check_reference(load_positions(system["structure"])[atoms], "training.atoms")
-    for stage in ("training", "production"):
-        find_features(topology, atoms, config["training"] | {"inputs": config[stage]["inputs"]})
+    _check_learning(config, topology, atoms, load_positions(system["structure"])[atoms])
     for name, observable in config["observables"].items():
         select_single_atoms(topology, observable["dihedral"], f"observables.{name}.dihedral")
     check_figures(config["figures"])
+
+
+def _check_learning(config: dict, topology: "mdtraj.Topology", atoms: np.ndarray, positions: np.ndarray) -> None:
+    """Check what networks see and return, with the start positions [nm] of the atoms that they see."""
+    from .alignment import check_reference
+    from .features import find_features
+    from .outputs import find_outputs
+    from .trajectories import load_reference
+
+    training = config["training"]
+
+    def reference(path: str | None, key: str = "training.outputs") -> np.ndarray:
+        path = path or training["reference"]
+        return positions if path is None else load_reference(path, topology, training["atoms"], key)
+
+    check_reference(reference(None, "training.reference"), "training.atoms")
+    for stage in ("training", "production"):
+        find_features(topology, atoms, training | {"inputs": config[stage]["inputs"]})
+    find_outputs(topology, atoms, training, reference)
 
 
 def check_figures(figures: dict) -> None:
@@ -298,6 +340,8 @@ def _describe_keys(schema: dict, prefix: str) -> list[tuple[str, str, str, str]]
         items = subschema.get("additionalProperties")
         if isinstance(items, dict) and "properties" in items:
             rows += _describe_keys(items, f"{prefix}{name}.<name>.")
+        if "properties" in subschema.get("items", {}):
+            rows += _describe_keys(subschema["items"], f"{prefix}{name}[i].")
     return rows
 
 

@@ -98,6 +98,37 @@ def select_atoms(topology: mdtraj.Topology, selection: str, key: str) -> np.ndar
     return atoms
 
 
+def load_reference(path: str, topology: mdtraj.Topology, selection: str, key: str) -> np.ndarray:
+    """Read the positions of selected atoms from a reference structure of the same molecule.
+
+    Args:
+        path: A PDB or other structure file that mdtraj reads.
+        topology: The topology that the structure must agree with in the selected atoms.
+        selection: The selection.
+        key: The config key that the path comes from, for the error.
+
+    Returns:
+        The positions [nm] with ``shape=(n_selected, 3)``.
+
+    Raises:
+        InputError: If the file is missing or unreadable, or its selected atoms are others.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"{key} is {path!r}, and there is no such file; give the path of a structure.")
+    try:
+        structure = mdtraj.load(path)
+    except Exception as error:  # mdtraj's readers raise several kinds
+        raise InputError(f"{key} is {path!r}, which cannot be read as a structure: {error}") from error
+    atoms, expected = select_atoms(structure.topology, selection, key), select_atoms(topology, selection, key)
+    names = [(structure.topology.atom(i).residue.name, structure.topology.atom(i).name) for i in atoms]
+    if names != [(topology.atom(i).residue.name, topology.atom(i).name) for i in expected]:
+        raise InputError(
+            f"{key} is {path!r}, in which {selection!r} selects {len(names)} atoms that are not the {len(expected)} of the "
+            "system in the same order; give a structure of the same molecule."
+        )
+    return structure.xyz[0, atoms].astype(float)
+
+
 def select_single_atoms(topology: mdtraj.Topology, selections: list[str], key: str) -> tuple[int, ...]:
     """Find the atoms of a dihedral or a distance.
 

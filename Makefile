@@ -1,6 +1,6 @@
 # make run    sets up .venv and runs the default workflow on all cores
 # make test   sets up .venv and runs every test
-# make venv   only sets up; make lint runs the linters, make bench the benchmark, make docs writes config/README.md
+# make venv   only sets up; make lint runs the linters, make bench the benchmarks, make docs writes config/README.md
 
 PYTHON ?= python3
 VENV := .venv
@@ -22,6 +22,7 @@ lint: venv
 
 bench: venv
 	PYTHONPATH=workflow/scripts OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/bench_bias.py
+	PYTHONPATH=workflow/scripts $(BIN)/python tests/benchmarks/bench_training.py
 
 docs: venv
 	PYTHONPATH=workflow/scripts $(BIN)/python -c "from mesaflow.settings import load_schema, render_documentation; \

@@ -48,5 +48,5 @@ def augment(frames: torch.Tensor, rotate: bool, noise: float, generator: torch.G
     if rotate:
         frames = frames @ random_rotations(len(frames), generator, **options)
     if noise > 0:
-        frames = frames + noise * torch.randn(frames.shape, generator=generator, **options)
+        frames = torch.randn(frames.shape, generator=generator, **options).mul_(noise).add_(frames)
     return frames

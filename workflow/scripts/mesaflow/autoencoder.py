@@ -13,7 +13,8 @@ _SMALLEST_NORMALS = 1e-16  # nm⁴: below it three atoms of a dihedral lie on on
 
 def featurise(frames: torch.Tensor, features: Features, scale: float) -> torch.Tensor:
     """Turn centred frames [nm] with ``shape=(n_frames, n_atoms, 3)`` into inputs with ``shape=(n_frames, n_inputs)``."""
-    columns = [frames.flatten(1) / scale] if features.positions else []
+    positions = frames.flatten(1)
+    columns = [positions if scale == 1 else positions / scale] if features.positions else []
     if len(features.dihedrals):
         first, second, third, fourth = (
             frames[:, torch.as_tensor(atoms, device=frames.device)] for atoms in features.dihedrals.T
@@ -27,7 +28,7 @@ def featurise(frames: torch.Tensor, features: Features, scale: float) -> torch.T
     if len(features.pairs):
         first, last = (frames[:, torch.as_tensor(atoms, device=frames.device)] for atoms in features.pairs.T)
         columns.append((first - last).norm(dim=2) / features.distance_scale)
-    return torch.cat(columns, dim=1)
+    return columns[0] if len(columns) == 1 else torch.cat(columns, dim=1)
 
 
 class CVLayer(nn.Module):
@@ -38,6 +39,8 @@ class CVLayer(nn.Module):
         self.cv_kinds = cv_kinds
 
     def forward(self, nodes: torch.Tensor) -> torch.Tensor:
+        if set(self.cv_kinds) == {"linear"}:
+            return nodes
         columns = []
         for kind, part in zip(self.cv_kinds, node_slices(self.cv_kinds), strict=True):
             column = nodes[:, part]

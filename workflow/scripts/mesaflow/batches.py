@@ -1,6 +1,7 @@
 """The frames of a training set as batches of inputs and targets, augmented on the fly (torch)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from .training import TrainingSettings
 
 _EVALUATED_AT_ONCE = 8192  # frames, so that memory does not grow with what the layers return for all frames
+_AUGMENTED_AT_ONCE = 4096  # frames, several batches, which is faster than one batch at a time
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]
 """Inputs with ``shape=(n, n_inputs)``, targets with ``shape=(n, n_outputs)``, and the frames' weights with ``shape=(n,)``."""
@@ -39,7 +41,11 @@ class Batches:
         generator: torch.Generator,
     ):
         device = generator.device
-        self._frames = torch.as_tensor(frames, dtype=torch.float32, device=device)
+        # Coordinates are kept in units of the scale, and in rows, which are gathered several times as fast as matrices.
+        self._frames = torch.as_tensor(frames, dtype=torch.float32, device=device).flatten(1) / layout.scale
+        distance_scale = settings.features.distance_scale / layout.scale
+        self._features = replace(settings.features, distance_scale=distance_scale)
+        self._noise = settings.noise / layout.scale
         self._targets = torch.as_tensor(layout.targets(frames), device=device)
         self._weights = None
         if weights is not None:
@@ -52,7 +58,6 @@ class Batches:
         self._generator = generator
         self._rotates = settings.invariance != "alignment"
         self._posed = list(layout.positions()) if settings.invariance == "none" else []
-        self._scale = layout.scale
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -60,24 +65,27 @@ class Batches:
     def epoch(self) -> Iterator[Batch]:
         """Yield the augmented batches of one epoch, in which every frame is shown the same number of times."""
         n_passes = max(1, round(self._settings.epoch_frames / len(self)))
+        size = self._settings.batch_size
         for _ in range(n_passes):
             order = torch.randperm(len(self), generator=self._generator, device=self._frames.device)
-            for index in order.split(self._settings.batch_size):
-                yield self._make(index, self._settings.noise)
+            for several in order.split(size * max(1, _AUGMENTED_AT_ONCE // size)):
+                inputs, targets, weights = self._make(several, self._noise)
+                parts = [inputs.split(size), targets.split(size)]
+                parts.append([None] * len(parts[0]) if weights is None else weights.split(size))
+                yield from zip(*parts, strict=True)
 
     def clean_batches(self) -> Iterator[Batch]:
         """Yield all frames once, in their order, without noise."""
-        for start in range(0, len(self), _EVALUATED_AT_ONCE):
-            yield self._make(slice(start, start + _EVALUATED_AT_ONCE), 0.0)
+        for index in torch.arange(len(self), device=self._frames.device).split(_EVALUATED_AT_ONCE):
+            yield self._make(index, 0.0)
 
-    def _make(self, index: torch.Tensor | slice, noise: float) -> Batch:
-        frames, targets = self._frames[index], self._targets[index]
+    def _make(self, index: torch.Tensor, noise: float) -> Batch:
+        targets = self._targets.index_select(0, index)
+        frames = self._frames.index_select(0, index).unflatten(1, (-1, 3))
         posed = augment(frames, self._rotates, 0.0, self._generator)
-        if self._posed:
-            targets = targets.clone()
-            for columns, group in self._posed:
-                targets[:, columns] = posed[:, torch.as_tensor(group.atoms)].flatten(1) / self._scale
-        inputs = featurise(augment(posed, False, noise, self._generator), self._settings.features, self._scale)
+        for columns, group in self._posed:
+            targets[:, columns] = posed[:, torch.as_tensor(group.atoms)].flatten(1)
+        inputs = featurise(augment(posed, False, noise, self._generator), self._features, 1.0)
         return inputs, targets, None if self._weights is None else self._weights[index]
 
     def loss(self, levels: list[torch.Tensor], targets: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:

@@ -259,7 +259,7 @@ def test_weight_decay_shrinks_the_weights(fit):
 
     def squared_norm(weight_decay: float) -> float:
         result = fit(replace(settings, weight_decay=weight_decay))
-        decoder = sum(float((parameter**2).sum()) for parameter in result.decoder.network.parameters())
+        decoder = sum(float((parameter.detach() ** 2).sum()) for parameter in result.decoder.network.parameters())
         return decoder + sum((weight**2).sum() for weight in result.encoder.weights)
 
     assert squared_norm(0.5) < 0.7 * squared_norm(0.0)

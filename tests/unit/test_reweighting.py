@@ -14,6 +14,7 @@ from mesaflow.reweighting import (
     free_energy_surface,
     standard_deviation,
     state_free_energies,
+    unwrap,
 )
 from mesaflow.units import thermal_energy
 
@@ -281,3 +282,25 @@ def test_short_windows_are_left_out_and_nothing_left_is_an_error():
     assert decorrelate(pd.concat([long, short]), 0.0).max() < 100
     with pytest.raises(InputError, match="no production window has enough samples .* lengthen production.length_ps"):
         decorrelate(short, 0.0)
+
+
+def test_circular_cvs_do_not_jump_once_unwrapped():
+    rng = np.random.default_rng(0)
+    smooth = rng.normal(scale=0.3, size=(2, 400))
+    angles = np.concatenate([np.pi + smooth[0], 1.0 + smooth[1]])
+    wrapped = pd.DataFrame(
+        {
+            "window": np.repeat([3, 8], 400),
+            "time_ps": np.tile(np.arange(400.0), 2),
+            "cv_1": (angles + np.pi) % (2 * np.pi) - np.pi,
+            "cv_2": angles,
+        }
+    )
+    assert np.ptp(wrapped["cv_1"][:400]) > 6
+    unwrapped = unwrap(wrapped, np.array([2 * np.pi, np.inf]))
+    for window, expected in zip((3, 8), smooth, strict=True):
+        values = unwrapped.loc[unwrapped["window"] == window, "cv_1"].to_numpy()
+        np.testing.assert_allclose(values - values.mean(), expected - expected.mean(), atol=1e-12)
+        assert abs(values.mean()) < 0.01
+    np.testing.assert_array_equal(unwrapped["cv_2"], wrapped["cv_2"])
+    np.testing.assert_array_equal(decorrelate(unwrapped, 0.0), decorrelate(wrapped.assign(cv_1=angles), 0.0))

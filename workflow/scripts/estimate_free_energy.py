@@ -13,7 +13,14 @@ from mesaflow.manifest import center_columns, read_manifest
 from mesaflow.observables import describe_state, in_state
 from mesaflow.progress import log_to
 from mesaflow.randomness import derive_seed
-from mesaflow.reweighting import Restraints, Weights, decorrelate, estimate_weights, state_free_energies
+from mesaflow.reweighting import (
+    Restraints,
+    Weights,
+    decorrelate,
+    estimate_weights,
+    state_free_energies,
+    unwrap,
+)
 from mesaflow.trajectories import load_topology, load_trajectory
 
 
@@ -69,12 +76,13 @@ def main(snakemake):
             weights = estimate_weights(samples, rows, restraints, temperature, settings["n_bootstrap"], seed)
             return weights, estimate_states(observables.iloc[rows], weights, settings, temperature)
 
-        rows = decorrelate(samples, discard)
+        unwrapped = unwrap(samples, encoder.periods)
+        rows = decorrelate(unwrapped, discard)
         log.info("%d windows, %d samples, %d of them uncorrelated", len(restraints.windows), len(samples), len(rows))
         weights, states = estimate(rows, "all")
         log.info("states: %s", states)
         halves = [estimate(half, f"half-{i}")[1] for i, half in enumerate(split_halves(samples, rows))]
-        bimodal, apart = find_hidden_barriers(samples, coordinates, weights, discard)
+        bimodal, apart = find_hidden_barriers(unwrapped, coordinates, weights, discard)
 
         table = observables.iloc[rows]
         state_diagnostics = {}

@@ -84,6 +84,28 @@ def decorrelate(samples: pd.DataFrame, discard: float) -> np.ndarray:
     return np.concatenate(chosen)
 
 
+def unwrap(samples: pd.DataFrame, periods: np.ndarray) -> pd.DataFrame:
+    """Return samples whose circular CVs do not jump where the circle ends, for statistics of each window by itself.
+
+    Each window's values are measured from their circular mean, by the minimum image.
+
+    Args:
+        samples: One row a frame with window and cv_1 ….
+        periods: The period of each CV, infinity where it has none.
+    """
+    unwrapped = samples.copy()
+    for column, period in zip(cv_columns(samples), periods, strict=True):
+        if np.isfinite(period):
+            phases = np.exp(2j * np.pi * samples[column].to_numpy() / period)
+            sums = [
+                pd.Series(part).groupby(samples["window"].to_numpy()).transform("sum")
+                for part in (phases.real, phases.imag)
+            ]
+            means = np.arctan2(sums[1], sums[0]).to_numpy() * period / (2 * np.pi)
+            unwrapped[column] = minimum_image(samples[column].to_numpy() - means, period)
+    return unwrapped
+
+
 def cv_columns(samples: pd.DataFrame) -> list[str]:
     """Return the names of the columns that hold collective variables."""
     return [column for column in samples.columns if column.startswith("cv_")]

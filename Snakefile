@@ -21,6 +21,11 @@ rule all:
         run_results,
 
 
+rule learn:
+    input:
+        learning_results,
+
+
 onstart:
     record_configs()
 

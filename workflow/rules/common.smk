@@ -12,7 +12,7 @@ sys.path.insert(0, str(WORKFLOW / "scripts"))
 from mesaflow.errors import InputError
 from mesaflow.files import write_atomically
 from mesaflow.manifest import read_manifest, split_into_batches
-from mesaflow.settings import check_inputs, check_references, load_schema, resolve_config
+from mesaflow.settings import check_inputs, check_references, check_windows_can_start, load_schema, resolve_config
 
 # Libraries take all cores unless told otherwise; a job gets the threads of its rule.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
@@ -27,10 +27,15 @@ def load_runs() -> dict[str, dict]:
         if workflow.is_main_process:
             check_inputs(resolved)
     except InputError as error:
-        sys.exit("\n".join(f"config error: {line}" for line in str(error).splitlines()))
+        refuse(error)
     except ImportError:
         pass  # with --sdm conda the main process may lack OpenMM and mdtraj; prepare_system checks again
     return {resolved["run"]: resolved}
+
+
+def refuse(error: InputError) -> None:
+    """End the run with one line for each fault."""
+    sys.exit("\n".join(f"config error: {line}" for line in str(error).splitlines()))
 
 
 RUNS = load_runs()
@@ -106,10 +111,25 @@ def replica_trajectories(wildcards, stage: str) -> list[str]:
 
 
 def trajectories_of(wildcards, stage: str) -> list[str]:
-    """Return the trajectories that a stage makes."""
-    if stage in ("seed", "unbiased"):
+    """Return the trajectories that a stage makes; with the seed come those that were made elsewhere."""
+    if stage == "seed":
+        return replica_trajectories(wildcards, stage) + [item["trajectory"] for item in imported(wildcards)]
+    if stage == "unbiased":
         return replica_trajectories(wildcards, stage)
     return batch_files(wildcards, stage, "trajectory.dcd")
+
+
+def imported(wildcards) -> list[dict[str, str]]:
+    """Return the trajectories from elsewhere, each with its topology."""
+    return RUNS[wildcards.run]["training"]["trajectories"]
+
+
+def imported_topologies(wildcards) -> list[str]:
+    return sorted({item["topology"] for item in imported(wildcards)})
+
+
+def imported_files(wildcards) -> list[str]:
+    return sorted({item["trajectory"] for item in imported(wildcards)} | set(imported_topologies(wildcards)))
 
 
 def structure_of_run(wildcards) -> str:
@@ -128,7 +148,7 @@ def published_values(wildcards) -> list[str]:
 
 
 def local_files(wildcards) -> list[str]:
-    return local_force_field(wildcards) + published_values(wildcards)
+    return local_force_field(wildcards) + published_values(wildcards) + imported_files(wildcards)
 
 
 def configuration_of_results(wildcards) -> dict:
@@ -172,7 +192,7 @@ def data_settings(wildcards) -> dict:
 def training_settings(wildcards) -> dict:
     """Return how a stage's network is trained; production has a network of its own."""
     run = RUNS[wildcards.run]
-    training = drop(run["training"], *DATA_KEYS, "n_restarts")
+    training = drop(run["training"], *DATA_KEYS, "trajectories", "n_restarts")
     if wildcards.stage == "production":
         training |= keep(run["production"], NETWORK_KEYS)
     unused = {"n_cvs"} | {"dihedrals", "distances"} - {*training["inputs"]}  # n_cvs is a wildcard
@@ -254,8 +274,20 @@ def candidate_trainings(wildcards) -> list[str]:
     return candidates_of(wildcards, "training.json")
 
 
+def require_start_frames(run: str) -> None:
+    """Refuse imported trajectories that windows cannot start from, before any job."""
+    try:
+        if workflow.is_main_process:
+            check_windows_can_start(RUNS[run])
+    except InputError as error:
+        refuse(error)
+    except ImportError:
+        pass  # as in load_runs; measure_observables checks again
+
+
 def placement_data(wildcards) -> dict[str, str]:
     """Return what windows are placed by: all frames and what the last round came to, or in production relaxed frames."""
+    require_start_frames(wildcards.run)
     folder = f"results/{wildcards.run}"
     if wildcards.stage == "production":
         return {"relaxed": f"{folder}/production/relaxed.npz", "trajectory": f"{folder}/production/relaxed.dcd"}
@@ -348,6 +380,10 @@ def surface_axes(wildcards) -> list[str]:
     return surfaces_of(wildcards.run)[wildcards.axes]
 
 
+def first_training(wildcards) -> list[str]:
+    return [f"results/{wildcards.run}/round-1/training.json"]
+
+
 def round_trainings(wildcards) -> list[str]:
     return round_files(wildcards, "training.json")
 
@@ -417,6 +453,12 @@ def run_results(wildcards) -> list[str]:
         results += [f"results/{run}/free_energy/fes_{name}.csv" for name in surfaces_of(run)]
         results += figures_of(run)
     return results
+
+
+def learning_results(wildcards) -> list[str]:
+    """Return what is learned, without any round, from the trajectories from elsewhere and the seed."""
+    names = ["round-1/encoder.npz", "round-1/decoder.npz", "round-1/training.json", "figures/learning.svg"]
+    return [f"results/{run}/{name}" for run in RUNS for name in names]
 
 
 def record_configs() -> None:

@@ -49,6 +49,38 @@ rule plot_training:
         "../scripts/plot_training.py"
 
 
+use rule tabulate_training as tabulate_learning with:
+    input:
+        trainings=first_training,
+    output:
+        table="results/{run}/figures/learning.csv",
+    log:
+        "logs/{run}/figures/tabulate_learning.log",
+    benchmark:
+        "benchmarks/{run}/figures/tabulate_learning.tsv"
+    message:
+        "{wildcards.run}: tabulating the losses of the first encoder"
+
+
+use rule plot_training as plot_learning with:
+    input:
+        table="results/{run}/figures/learning.csv",
+    output:
+        svg=report(
+            "results/{run}/figures/learning.svg",
+            caption="../report/training.rst",
+            category="Learning",
+            labels={"run": "{run}", "figure": "the first encoder"},
+        ),
+        png="results/{run}/figures/learning.png",
+    log:
+        "logs/{run}/figures/plot_learning.log",
+    benchmark:
+        "benchmarks/{run}/figures/plot_learning.tsv"
+    message:
+        "{wildcards.run}: drawing the losses of the first encoder"
+
+
 rule tabulate_latent:
     input:
         training_set="results/{run}/{stage}/training_set.npz",

@@ -3,6 +3,7 @@ rule relax_frames:
         training_set="results/{run}/production/training_set.npz",
         encoder="results/{run}/production/encoder.npz",
         topology="results/{run}/system/topology.pdb",
+        imported=imported_files,
         system="results/{run}/system/system.xml",
     output:
         trajectory="results/{run}/production/relaxed.dcd",
@@ -18,6 +19,7 @@ rule relax_frames:
         mem_mb=4000,
     params:
         relaxation=relaxation_settings,
+        imported=imported,
         random_seed=random_seed,
     message:
         "{wildcards.run}, production: relaxing frames from everywhere the rounds have been"
@@ -55,6 +57,7 @@ rule run_windows:
     input:
         manifest=ancient("results/{run}/{stage}/windows.tsv"),
         starts=ancient(start_trajectories),
+        imported=imported_topologies,
         encoder="results/{run}/{stage}/encoder.npz",
         topology="results/{run}/system/topology.pdb",
         system="results/{run}/system/system.xml",
@@ -75,6 +78,7 @@ rule run_windows:
         mem_mb=2000,
     params:
         windows=batch_windows,
+        imported=imported,
         in_words=batch_in_words,
         simulation=window_settings,
         dynamics=settings("dynamics"),
@@ -88,6 +92,7 @@ rule measure_observables:
     input:
         trajectories=stage_trajectories,
         topology="results/{run}/system/topology.pdb",
+        imported=imported_topologies,
     output:
         observables="results/{run}/{trajectories}/observables.parquet",
     log:
@@ -101,6 +106,7 @@ rule measure_observables:
         mem_mb=4000,
     params:
         observables=settings("observables"),
+        imported=imported,
     message:
         "{wildcards.run}: measuring observables in the trajectories of {wildcards.trajectories}"
     script:

@@ -3,6 +3,7 @@ rule align_trajectories:
         unpack(training_data),
         topology="results/{run}/system/topology.pdb",
         reference=input_reference,
+        imported=imported_topologies,
     output:
         training_set="results/{run}/{stage}/training_set.npz",
     log:
@@ -18,6 +19,7 @@ rule align_trajectories:
     params:
         training=data_settings,
         temperature=temperature,
+        imported=imported,
         random_seed=random_seed,
     message:
         "{wildcards.run}, {wildcards.stage}: superposing the new trajectories and adding them to the training set"

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 
 from mesaflow.dataset import TrainingSet, extend_training_set, unbiasing_weights
+from mesaflow.imported import FrameReader
 from mesaflow.progress import log_to
 from mesaflow.randomness import derive_seed
 from mesaflow.systems import load_positions
-from mesaflow.trajectories import load_reference, load_topology, load_trajectory, select_atoms
+from mesaflow.trajectories import load_reference, load_topology, select_atoms
 
 
 def read_weights(samples: list[str], trajectories: list[str], temperature: float) -> dict[str, np.ndarray]:
@@ -31,7 +32,8 @@ def main(snakemake):
         else:
             reference = load_reference(settings["reference"], topology, settings["atoms"], "training.reference")
         previous = TrainingSet.load(snakemake.input.previous) if snakemake.input.get("previous") else None
-        new = {path: load_trajectory(path, topology)[:, atoms] for path in snakemake.input.trajectories}
+        reader = FrameReader.from_config(topology, snakemake.params.imported)
+        new = {path: reader.load(path, settings["atoms"]) for path in snakemake.input.trajectories}
         training_set = extend_training_set(
             previous or TrainingSet.empty(atoms, reference),
             new,

@@ -2,18 +2,20 @@
 
 import pandas as pd
 
+from mesaflow.imported import FrameReader
 from mesaflow.observables import measure
 from mesaflow.progress import log_to
-from mesaflow.trajectories import load_topology, load_trajectory
+from mesaflow.trajectories import load_topology
 
 
 def main(snakemake):
     with log_to(snakemake.log[0]):
         topology = load_topology(snakemake.input.topology)
+        reader = FrameReader.from_config(topology, snakemake.params.imported)
         observables = snakemake.params.observables
         tables = [pd.DataFrame(columns=["trajectory", "frame", *observables])]
         for path in snakemake.input.trajectories:
-            table = measure(topology, load_trajectory(path, topology), observables)
+            table = measure(topology, reader.load(path), observables)
             table.insert(0, "trajectory", path)
             table.insert(1, "frame", range(len(table)))
             tables.append(table)

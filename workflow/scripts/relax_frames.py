@@ -5,19 +5,20 @@ import numpy as np
 from mesaflow.dataset import TrainingSet
 from mesaflow.encoder import Encoder
 from mesaflow.files import write_arrays
+from mesaflow.imported import FrameReader
 from mesaflow.progress import FrameProgress, log_to
 from mesaflow.randomness import derive_seed
 from mesaflow.relaxation import relax, spread_frames
 from mesaflow.systems import load_system
-from mesaflow.trajectories import load_topology, load_trajectory, save_trajectory
+from mesaflow.trajectories import load_topology, save_trajectory
 
 
-def load_frames(training_set: TrainingSet, chosen: np.ndarray, topology) -> np.ndarray:
+def load_frames(training_set: TrainingSet, chosen: np.ndarray, reader: FrameReader) -> np.ndarray:
     """Load frames of the training set with all their atoms, reading each trajectory once."""
-    frames = np.empty((len(chosen), topology.n_atoms, 3), dtype=np.float32)
+    frames = np.empty((len(chosen), reader.topology.n_atoms, 3), dtype=np.float32)
     owners = training_set.trajectory[chosen]
     for owner in np.unique(owners):
-        trajectory = load_trajectory(training_set.paths[owner], topology)
+        trajectory = reader.load(training_set.paths[owner])
         frames[owners == owner] = trajectory[training_set.frame[chosen[owners == owner]]]
     return frames
 
@@ -25,12 +26,12 @@ def load_frames(training_set: TrainingSet, chosen: np.ndarray, topology) -> np.n
 def main(snakemake):
     settings = snakemake.params.relaxation
     with log_to(snakemake.log[0]) as log:
-        topology = load_topology(snakemake.input.topology)
+        reader = FrameReader.from_config(load_topology(snakemake.input.topology), snakemake.params.imported)
         training_set = TrainingSet.load(snakemake.input.training_set)
         encoder = Encoder.load(snakemake.input.encoder)
         rng = np.random.default_rng(derive_seed(snakemake.params.random_seed, "production", "relaxation"))
         chosen = spread_frames(encoder.evaluate(training_set.frames), encoder.periods, settings["n_candidates"], rng)
-        frames = load_frames(training_set, chosen, topology)
+        frames = load_frames(training_set, chosen, reader)
         with FrameProgress(len(frames), "relaxing frames") as progress:
             positions, energies, cvs = relax(load_system(snakemake.input.system), encoder, frames, progress.update)
         kept = energies < energies.min() + settings["max_energy_kJ_per_mol"]

@@ -3,22 +3,23 @@
 from mesaflow.encoder import Encoder
 from mesaflow.exploration import run_batch
 from mesaflow.files import read_json, write_json
+from mesaflow.imported import FrameReader
 from mesaflow.progress import StepProgress, log_to
 from mesaflow.restart import restart_folder
 from mesaflow.simulation import Dynamics, Schedule
 from mesaflow.systems import load_system
-from mesaflow.trajectories import load_topology, load_trajectory, save_trajectory
+from mesaflow.trajectories import load_topology, save_trajectory
 
 
 def main(snakemake):
     rows, settings = snakemake.params.windows, snakemake.params.simulation
     stage, run = snakemake.wildcards.stage, snakemake.wildcards.run
     with log_to(snakemake.log[0]) as log:
-        topology = load_topology(snakemake.input.topology)
+        reader = FrameReader.from_config(load_topology(snakemake.input.topology), snakemake.params.imported)
         platform = read_json(snakemake.input.platform)["platform"]
         dynamics = Dynamics.from_config(snakemake.params.dynamics, platform, snakemake.threads)
         schedule = Schedule.from_config(dynamics, settings, snakemake.params.dynamics["restart_interval_ps"])
-        starts = [load_trajectory(row["start_trajectory"], topology, row["start_frame"]) for row in rows]
+        starts = [reader.load(row["start_trajectory"], frame=row["start_frame"]) for row in rows]
         with StepProgress(len(rows) * schedule.n_steps, dynamics.timestep, f"{stage} windows") as progress:
             batch = run_batch(
                 load_system(snakemake.input.system),

@@ -181,8 +181,12 @@ def check_references(config: dict) -> None:
                 f"observables.{name}.bin_width_deg is {observable['bin_width_deg']}; give a divisor of 360."
             )
     _check_networks(config)
-    stages = ("seeding", "baseline", "exploration", "production")
-    for stage in stages if config["baseline"]["n_replicas"] else [s for s in stages if s != "baseline"]:
+    if config["seeding"]["n_replicas"] == 0 and not config["training"]["trajectories"]:
+        raise InputError(
+            "seeding.n_replicas is 0 and training.trajectories is empty; give at least one seed simulation or trajectory."
+        )
+    left_out = [stage for stage in ("seeding", "baseline") if config[stage]["n_replicas"] == 0]
+    for stage in [s for s in ("seeding", "baseline", "exploration", "production") if s not in left_out]:
         length, interval = config[stage]["length_ps"], config[stage]["save_interval_ps"]
         if length < interval:
             raise InputError(
@@ -244,6 +248,7 @@ def check_inputs(config: dict) -> None:
     Raises:
         InputError: If a file is missing or unreadable, or a selection does not fit the structure.
     """
+    from .imported import check_imported
     from .systems import build_system, find_force_field_file, load_positions, load_structure
     from .trajectories import load_topology, select_atoms, select_single_atoms
 
@@ -257,6 +262,7 @@ def check_inputs(config: dict) -> None:
     _check_learning(config, topology, atoms, load_positions(system["structure"])[atoms])
     for name, observable in config["observables"].items():
         select_single_atoms(topology, observable["dihedral"], f"observables.{name}.dihedral")
+    check_imported(config["training"]["trajectories"], topology, config["training"]["atoms"])
     check_figures(config["figures"])
 
 
@@ -277,6 +283,20 @@ def _check_learning(config: dict, topology: "mdtraj.Topology", atoms: np.ndarray
     for stage in ("training", "production"):
         find_features(topology, atoms, training | {"inputs": config[stage]["inputs"]})
     find_outputs(topology, atoms, training, reference)
+
+
+def check_windows_can_start(config: dict) -> None:
+    """Check that windows can start from every frame that the first encoder learns from.
+
+    Raises:
+        InputError: If an imported trajectory does not hold the atoms of the system.
+    """
+    from .imported import check_imported_systems
+    from .trajectories import load_topology
+
+    trajectories = config["training"]["trajectories"]
+    if trajectories:
+        check_imported_systems(trajectories, load_topology(config["system"]["structure"]))
 
 
 def check_figures(figures: dict) -> None:

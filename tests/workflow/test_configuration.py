@@ -1,14 +1,20 @@
 """One truth in several files: schema, default configuration, its documentation, and versions."""
 
+import ast
 import re
+import sys
+import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 from packaging.version import Version
 
 from mesaflow.settings import render_documentation
 
+MODULES = {"yaml": "pyyaml"}  # the name of a module: the name of its package on PyPI
 CONDA_NAMES = {"pytorch": "torch"}  # conda's name of a package: the name on PyPI
 
 
@@ -72,10 +78,14 @@ def test_the_documentation_of_the_configuration_is_up_to_date(schema, repository
     assert [key for key, _ in walk(schema) if f"`{key}`" not in text and f"## {key}\n" not in text] == []
 
 
+def pinned_versions(repository: Path) -> dict[str, str]:
+    requirements = (repository / "requirements.txt").read_text()
+    return dict(re.findall(r"^([\w-]+)==(\S+)$", requirements.lower(), re.MULTILINE))
+
+
 @pytest.mark.parametrize("environment", ["simulation", "training"])
 def test_conda_environments_pin_the_versions_of_the_requirements(repository, environment):
-    requirements = (repository / "requirements.txt").read_text()
-    pins = dict(re.findall(r"^([\w-]+)==(\S+)$", requirements.lower(), re.MULTILINE))
+    pins = pinned_versions(repository)
     packages = yaml.safe_load((repository / "envs" / f"{environment}.yaml").read_text())["dependencies"]
     versions = dict(package.split("=") for package in packages)
     versions = {CONDA_NAMES.get(name, name): version for name, version in versions.items() if name != "python"}
@@ -84,4 +94,21 @@ def test_conda_environments_pin_the_versions_of_the_requirements(repository, env
     # A post-release on PyPI repairs the packaging of the same code, which conda builds anew.
     assert {name: Version(versions[name]).base_version for name in shared} == {
         name: Version(pins[name]).base_version for name in shared
+    }
+
+
+def test_the_installed_package_depends_on_what_it_imports_in_the_versions_of_the_requirements(repository):
+    imported = set()
+    for module in (repository / "workflow" / "scripts" / "mesaflow").glob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.level == 0 else []
+            imported |= {name.split(".")[0] for name in names}
+    packages = {MODULES.get(name, name) for name in imported - sys.stdlib_module_names}
+    project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
+    dependencies = [Requirement(text) for text in project["dependencies"]]
+    assert {requirement.name for requirement in dependencies} == packages
+    pins = pinned_versions(repository)
+    assert {requirement.name: str(requirement.specifier) for requirement in dependencies} == {
+        name: f">={Version(pins[name]).base_version}" for name in packages
     }

@@ -3,12 +3,10 @@
 import shutil
 
 from mesaflow.dataset import TrainingSet
-from mesaflow.features import find_features
 from mesaflow.files import read_json, write_json
-from mesaflow.outputs import find_outputs
 from mesaflow.progress import EpochProgress, log_to
 from mesaflow.randomness import derive_seed
-from mesaflow.trajectories import load_reference, load_topology
+from mesaflow.trajectories import load_topology
 
 
 def main(snakemake):
@@ -23,34 +21,17 @@ def main(snakemake):
 
         import torch  # takes seconds, which a round after convergence saves
 
-        from mesaflow.training import TrainingSettings, train
+        from mesaflow.learning import train_network
 
         torch.set_num_threads(snakemake.threads)
         seed = derive_seed(snakemake.params.random_seed, stage, "training", n_cvs, restart)
         training_set = TrainingSet.load(snakemake.input.training_set)
-        topology = load_topology(snakemake.input.topology)
-        features = find_features(topology, training_set.atoms, settings)
-
-        def reference(path):
-            if path is None:
-                return training_set.reference
-            return load_reference(path, topology, snakemake.params.atoms, "training.outputs")
-
-        outputs = find_outputs(topology, training_set.atoms, settings, reference)
-        selected = training_set.select(settings["max_frames"])
-        is_validation = training_set.is_validation[selected]
-        log.info("%d training and %d validation frames, random seed %d", sum(~is_validation), sum(is_validation), seed)
+        n_frames, n_validation = training_set.n_frames, sum(training_set.is_validation)
+        log.info("%d frames, %d of them for validation, random seed %d", n_frames, n_validation, seed)
         with EpochProgress(settings["max_epochs"], f"{stage}, {n_cvs} CVs, restart {restart}") as progress:
-            result = train(
-                training_set.frames[selected],
-                is_validation,
-                training_set.reference,
-                training_set.atoms,
-                TrainingSettings.from_config(settings, features, outputs, int(n_cvs)),
-                seed,
-                on_epoch=progress.update,
-                weights=training_set.weight[selected] if settings["frame_weights"] == "unbiased" else None,
-            )
+            topology = load_topology(snakemake.input.topology)
+            settings = settings | {"atoms": snakemake.params.atoms}
+            result = train_network(training_set, topology, settings, int(n_cvs), seed, progress.update)
         log.info("FVE %.4f in training, %.4f in validation", result.fve_training, result.fve_validation)
         result.encoder.save(snakemake.output.encoder)
         result.decoder.save(snakemake.output.decoder)

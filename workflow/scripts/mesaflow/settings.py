@@ -21,7 +21,10 @@ FEWEST_PRODUCTION_FRAMES = 10
 """Frames of a production window, after its ramp, below which no correlation time can be estimated."""
 
 
-def load_schema(path: Path) -> dict:
+_SCHEMA = Path(__file__).with_name("config.schema.yaml")  # a link, which an installed package replaces by the file
+
+
+def load_schema(path: Path = _SCHEMA) -> dict:
     """Read the JSON Schema of the configuration from YAML."""
     return yaml.safe_load(Path(path).read_text())
 
@@ -45,6 +48,17 @@ def resolve_config(config: dict, schema: dict) -> dict:
     faults |= {f"{key} is {_show(value)}; give a finite number." for key, value in _not_finite(resolved)}
     if faults:
         raise InputError("\n".join(sorted(faults)))
+    return resolved
+
+
+def resolve_training(training: dict) -> dict:
+    """Fill the defaults of the ``training`` section in and validate it alone.
+
+    Raises:
+        InputError: If it does not fit the schema or itself, with one line for each fault.
+    """
+    resolved = resolve_config(training, load_schema()["properties"]["training"])
+    _check_network(resolved, resolved, "training")
     return resolved
 
 
@@ -180,7 +194,8 @@ def check_references(config: dict) -> None:
             raise InputError(
                 f"observables.{name}.bin_width_deg is {observable['bin_width_deg']}; give a divisor of 360."
             )
-    _check_networks(config)
+    for section in ("training", "production"):
+        _check_network(config[section], config["training"], section)
     if config["seeding"]["n_replicas"] == 0 and not config["training"]["trajectories"]:
         raise InputError(
             "seeding.n_replicas is 0 and training.trajectories is empty; give at least one seed simulation or trajectory."
@@ -222,19 +237,17 @@ def check_references(config: dict) -> None:
             )
 
 
-def _check_networks(config: dict) -> None:
-    """Check that the keys of a network fit one another."""
-    training = config["training"]
-    for stage in ("training", "production"):
-        kinds, n_cvs = config[stage]["cv_layer"], config[stage]["n_cvs"]
-        if not isinstance(kinds, str) and len(kinds) != n_cvs:
-            raise InputError(
-                f"{stage}.cv_layer lists {len(kinds)} kinds for {stage}.n_cvs {n_cvs}; give one for each, or one word for all."
-            )
-        if training["hierarchy"] == "shared" and not config[stage]["hidden_layers"]:
-            raise InputError(
-                f"{stage}.hidden_layers is [], and training.hierarchy 'shared' shares the layer after them; give at least one."
-            )
+def _check_network(network: dict, training: dict, section: str) -> None:
+    """Check that the keys of a network fit one another; production has some of its own."""
+    kinds, n_cvs = network["cv_layer"], network["n_cvs"]
+    if not isinstance(kinds, str) and len(kinds) != n_cvs:
+        raise InputError(
+            f"{section}.cv_layer lists {len(kinds)} kinds for {section}.n_cvs {n_cvs}; give one for each, or one word for all."
+        )
+    if training["hierarchy"] == "shared" and not network["hidden_layers"]:
+        raise InputError(
+            f"{section}.hidden_layers is [], and training.hierarchy 'shared' shares the layer after them; give at least one."
+        )
     if training["invariance"] == "none" and any(group["kind"] != "positions" for group in training["outputs"]):
         raise InputError(
             "training.outputs has distances with training.invariance 'none', which returns a conformation in the pose it "

@@ -201,7 +201,7 @@ def train(
     if is_validation.all() or not is_validation.any():
         raise InputError(
             f"the training set has {np.sum(~is_validation)} training and {np.sum(is_validation)} validation frames; "
-            "both are needed: lengthen the seed simulations or change training.validation_fraction."
+            "both are needed: give more frames, or smaller training.validation_block_frames."
         )
     settings = settings.with_scales(frames[~is_validation])
     layout = OutputLayout(

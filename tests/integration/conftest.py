@@ -1,5 +1,6 @@
 """Small but real runs of the workflow."""
 
+import copy
 import csv
 import os
 import shutil
@@ -89,12 +90,18 @@ class Project:
         """Run Snakemake to its successful end and return what it prints."""
         return self.finish(self.start(*arguments, **sections))
 
-    def planned(self, **sections) -> dict[str, str]:
+    def planned(self, *targets: str, **sections) -> dict[str, str]:
         """Return the files that a run would make anew, each with its rule."""
-        lines = self.snakemake("--summary", **sections).splitlines()
+        lines = self.snakemake(*targets, "--summary", **sections).splitlines()
         table = [line for line in lines if line.count("\t") > 3]
         rows = csv.DictReader(table, delimiter="\t")
         return {row["output_file"]: row["rule"] for row in rows if row["plan"] != "no update"}
+
+
+@pytest.fixture(scope="session")
+def small() -> dict:
+    """The small configuration."""
+    return copy.deepcopy(SMALL)
 
 
 @pytest.fixture(scope="session")

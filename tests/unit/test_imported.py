@@ -93,6 +93,16 @@ def test_molecules_that_the_box_has_cut_are_made_whole(save, free, topology, suf
     )
 
 
+def test_a_molecule_in_a_truncated_octahedron_is_made_whole(save, free, topology):
+    data = mdtraj.Trajectory(free.xyz.copy(), free.topology)
+    data.unitcell_lengths = np.full((N_FRAMES, 3), BOX)
+    data.unitcell_angles = np.tile([70.528779, 109.471221, 70.528779], (N_FRAMES, 1))
+    shifts = np.random.default_rng(2).integers(-1, 2, size=(N_FRAMES, free.n_atoms, 3))
+    data.xyz += np.einsum("fak,fkx->fax", shifts, data.unitcell_vectors).astype(np.float32)
+    loaded = ImportedTrajectory(**save(data, "data.trr")).load(topology)
+    np.testing.assert_allclose(distances(loaded), distances(free.xyz), atol=3e-6)  # float32 at 4 nm
+
+
 def test_the_nearest_images_of_several_molecules_are_taken(save, free, topology, tmp_path):
     offset = np.array([0.0, 0.0, 0.6], dtype=np.float32)
     pair = free.topology.join(free.topology)
@@ -114,7 +124,7 @@ def test_a_whole_molecule_in_a_box_keeps_its_shape_and_a_placeholder_is_no_box(s
 def test_a_box_without_bonds_is_refused(save, free, topology):
     item = save(boxed(free.atom_slice(topology.select("name CH3 CA"))), "data.trr")  # no two of them are bonded
     with pytest.raises(InputError, match="data_topology.pdb' names no bonds, by which molecules could be made whole"):
-        ImportedTrajectory(**item).load(topology, "name CH3 CA")
+        check_imported([item], topology, "name CH3 CA")
 
 
 def test_solvent_is_passed_over_where_only_training_atoms_are_read(save, free, topology):

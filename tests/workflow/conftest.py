@@ -25,9 +25,9 @@ class Project:
         command += ["--directory", self.folder, "--configfile", override]
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=120)
 
-    def count_jobs(self, config: dict) -> dict[str, int]:
+    def count_jobs(self, config: dict, *targets: str) -> dict[str, int]:
         """Return how many jobs of each rule a dry run plans."""
-        result = self.snakemake("--dry-run", config=config)
+        result = self.snakemake(*targets, "--dry-run", config=config)
         assert result.returncode == 0, result.stderr
         table = (result.stdout + result.stderr).split("Job stats:")[1].split("total")[0]
         return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}

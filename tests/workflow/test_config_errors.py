@@ -63,6 +63,14 @@ FAULTS = {
         {"observables": {"phi": {"dihedral": ["name C", "name N", "name CA", "name CB"]}}},
         ("observables.phi.dihedral[0]", "'name C'", "exactly one"),
     ),
+    "nothing to learn from": (
+        {"seeding": {"n_replicas": 0}},
+        ("seeding.n_replicas", "training.trajectories is empty", "give at least one"),
+    ),
+    "trajectory without a topology": (
+        {"training": {"trajectories": [{"trajectory": "data.xtc"}]}},
+        ("training.trajectories.0.topology", "is missing"),
+    ),
     "unknown observable": (
         {"free_energy": {"surfaces": [["phi", "omega"]]}},
         ("free_energy.surfaces", "'omega'", "phi, psi"),

@@ -14,9 +14,7 @@ from .trajectories import load_trajectory, select_atoms
 KEY = "training.trajectories"
 
 _READ_WHOLE = (".gro", ".pdb", ".pdb.gz")  # of these formats mdtraj cannot read some atoms of one frame
-_SMALLEST_BOX = (
-    0.5  # nm; a shorter unit cell is a placeholder, such as the 0.1 nm that PDB files without a crystal carry
-)
+_SMALLEST_BOX = 0.5  # nm; a shorter cell is a placeholder, such as the 0.1 nm that PDB files without a crystal carry
 _ALL = "all"
 
 
@@ -44,7 +42,7 @@ class ImportedTrajectory:
             return mdtraj.load_topology(self.topology)
         except Exception as error:  # mdtraj's readers raise several kinds
             raise InputError(
-                f"{KEY} names {self.topology!r}, which mdtraj cannot read as a topology: {error}"
+                f"{KEY} names {self.topology!r}, which mdtraj cannot read as a topology. {_first_line(error)}"
             ) from error
 
     def match(self, topology: mdtraj.Topology, selection: str) -> np.ndarray:
@@ -149,14 +147,12 @@ class ImportedTrajectory:
                 f"{KEY} names {self.trajectory!r} with a periodic box, but {self.topology!r} names no bonds, by which molecules "
                 "could be made whole; give a topology with bonds, or make molecules whole and remove the box."
             )
-        trajectory.unitcell_lengths = lengths.astype(
-            np.float32
-        )  # of a GRO file they are float64, which mdtraj cannot image
+        # A GRO file gives a box in float64, which mdtraj cannot image by.
+        trajectory.unitcell_lengths = lengths.astype(np.float32)
         trajectory.unitcell_angles = trajectory.unitcell_angles.astype(np.float32)
+        # The largest first; sorted, because sets come in another order each time.
         molecules = [sorted(molecule, key=_index) for molecule in trajectory.topology.find_molecules()]
-        molecules.sort(
-            key=lambda molecule: (-len(molecule), molecule[0].index)
-        )  # sets would come in another order each time
+        molecules.sort(key=lambda molecule: (-len(molecule), molecule[0].index))
         trajectory.image_molecules(inplace=True, anchor_molecules=molecules, other_molecules=[])
 
 
@@ -195,7 +191,7 @@ class FrameReader:
 
 
 def check_imported(trajectories: list[dict[str, str]], topology: mdtraj.Topology, selection: str) -> None:
-    """Check what can be checked of imported trajectories without reading more than a frame.
+    """Check what can be checked of imported trajectories by their first frame.
 
     Args:
         trajectories: The items of ``training.trajectories``.
@@ -203,15 +199,14 @@ def check_imported(trajectories: list[dict[str, str]], topology: mdtraj.Topology
         selection: The selection of training atoms.
 
     Raises:
-        InputError: If a trajectory is named twice, does not fit its topology, or has other training atoms.
+        InputError: If a trajectory is named twice, does not fit its topology, has other training atoms, or its first frame
+            cannot be used.
     """
     names = [item["trajectory"] for item in trajectories]
     for item in trajectories:
         if names.count(item["trajectory"]) > 1:
             raise InputError(f"{KEY} names {item['trajectory']!r} twice; name each trajectory once.")
-        imported = ImportedTrajectory(**item)
-        imported.match(topology, selection)
-        imported.check()
+        ImportedTrajectory(**item).load(topology, selection, frame=0)
 
 
 def check_imported_systems(trajectories: list[dict[str, str]], topology: mdtraj.Topology) -> None:

@@ -43,7 +43,8 @@ def random_encoder(
     features = features or Features()
     sizes = [features.n_inputs(len(BACKBONE)), 40, 2 + 2 * ("circular" in cv_kinds)]
     weights = [rng.normal(size=(n_out, n_in)) / np.sqrt(n_in) for n_in, n_out in zip(sizes, sizes[1:], strict=False)]
-    biases = [np.zeros(n_out) for n_out in sizes[1:]]
+    # Off zero, near which the angle of a pair of nodes is steep: random forces would tear the molecule apart.
+    biases = [np.zeros(40), np.full(sizes[-1], 2.0)]
     return Encoder(
         BACKBONE, 0.5, reference[None], superposes, tuple(weights), tuple(biases), "tanh", cv_kinds, features
     )

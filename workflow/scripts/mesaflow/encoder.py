@@ -10,6 +10,7 @@ from . import kernel
 from .errors import InputError
 from .features import Features
 from .files import read_arrays, write_arrays
+from .packing import Network, pack
 
 CV_KINDS = {"linear": kernel.LINEAR, "tanh": kernel.TANH, "circular": kernel.CIRCULAR}
 ACTIVATIONS = {"tanh": kernel.TANH_ACTIVATION, "silu": kernel.SILU_ACTIVATION}
@@ -62,27 +63,25 @@ class Encoder:
         return cv_periods(self.cv_kinds)
 
     @cached_property
-    def kernel_arguments(self) -> dict[str, tuple]:
-        """The network as the kernel takes it: flat arrays, once in forward and once in backward order."""
-        sizes = np.array([self.weights[0].shape[1], *(len(bias) for bias in self.biases)])
-        forward = np.concatenate([np.ascontiguousarray(weight.T).ravel() for weight in self.weights])
-        backward = np.concatenate([np.ascontiguousarray(weight).ravel() for weight in self.weights])
-        before = (
-            np.ascontiguousarray(self.references[0], dtype=float),
-            self.superposes,
-            float(self.scale),
-            self.features.positions,
-            np.ascontiguousarray(self.features.dihedrals, dtype=np.int64),
-            np.ascontiguousarray(self.features.pairs, dtype=np.int64),
-            float(self.features.distance_scale),
-            sizes,
+    def kernel_arguments(self) -> tuple[np.ndarray, np.ndarray]:
+        """The network as the kernel takes it: its integers and its other numbers."""
+        return pack(
+            Network(
+                superposes=self.superposes,
+                reference=self.references[0],
+                uses_positions=self.features.positions,
+                scale=self.scale,
+                dihedrals=self.features.dihedrals,
+                pairs=self.features.pairs,
+                distance_scale=self.features.distance_scale,
+                sizes=np.array([self.weights[0].shape[1], *(len(bias) for bias in self.biases)]),
+                forward_weights=np.concatenate([weight.T.ravel() for weight in self.weights]),
+                backward_weights=np.concatenate([weight.ravel() for weight in self.weights]),
+                biases=np.concatenate(self.biases),
+                activation=ACTIVATIONS[self.activation],
+                cv_kinds=np.array([CV_KINDS[kind] for kind in self.cv_kinds]),
+            )
         )
-        after = (
-            np.concatenate(self.biases),
-            ACTIVATIONS[self.activation],
-            np.array([CV_KINDS[kind] for kind in self.cv_kinds]),
-        )
-        return {"evaluate": (*before, forward, *after), "restrain": (*before, forward, backward, *after)}
 
     def evaluate(self, frames: np.ndarray) -> np.ndarray:
         """Evaluate the collective variables.
@@ -93,8 +92,7 @@ class Encoder:
         Returns:
             The collective variables with ``shape=(n_frames, n_cvs)``.
         """
-        frames = np.ascontiguousarray(frames, dtype=float)
-        return kernel.evaluate_frames(frames, *self.kernel_arguments["evaluate"])
+        return kernel.evaluate_frames(*self.kernel_arguments, np.ascontiguousarray(frames, dtype=float))
 
     def displacement(self, cvs: np.ndarray, center: np.ndarray) -> np.ndarray:
         """Return ``cvs - center`` by the minimum image where a CV is circular, broadcast over leading axes."""

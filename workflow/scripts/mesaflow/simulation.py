@@ -149,7 +149,7 @@ def simulation_fingerprint(
     }
     if restraint is not None:
         parts |= {
-            f"encoder_{i}": np.asarray(part) for i, part in enumerate(restraint.encoder.kernel_arguments["restrain"])
+            f"encoder_{i}": np.asarray(part) for i, part in enumerate(restraint.encoder.kernel_arguments)
         }
         parts |= {"center": restraint.center, "force_constant": restraint.force_constant}
         parts |= {"atoms": restraint.encoder.atoms}

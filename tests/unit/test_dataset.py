@@ -143,17 +143,16 @@ def test_a_reference_on_a_line_is_refused():
 
 def test_selection_leaves_out_unused_frames(two_trajectories):
     role = two_trajectories.role
-    np.testing.assert_array_equal(two_trajectories.select(1000), np.flatnonzero(role != UNUSED))
+    np.testing.assert_array_equal(two_trajectories.select(1000, "even", 1).selected, np.flatnonzero(role != UNUSED))
     assert (role == UNUSED).sum() > 0
 
 
-def test_selection_thins_evenly(two_trajectories):
-    candidates = np.flatnonzero(two_trajectories.role != UNUSED)
-    chosen = two_trajectories.select(30)
-    assert len(chosen) == 30
-    assert chosen[0] == candidates[0] and chosen[-1] == candidates[-1]
-    steps = np.diff(np.searchsorted(candidates, chosen))
-    assert steps.min() >= 1 and np.ptp(steps) <= 1
+@pytest.mark.parametrize("thinning", ["even", "k_means"])
+def test_selection_thins_the_frames_that_are_used(two_trajectories, thinning):
+    chosen = two_trajectories.select(30, thinning, 1).selected
+    assert 25 <= len(chosen) <= 30
+    assert (np.diff(chosen) > 0).all()
+    assert (two_trajectories.role[chosen] != UNUSED).all()
 
 
 def test_frames_weigh_alike_unless_they_come_with_weights(empty):
@@ -190,11 +189,12 @@ def test_unbiasing_weights_are_truncated():
 
 
 def test_saving_keeps_everything(two_trajectories, tmp_path):
+    two_trajectories = two_trajectories.select(50, "even", 1)
     two_trajectories.save(tmp_path / "set.npz")
     loaded = TrainingSet.load(tmp_path / "set.npz")
     assert loaded.paths == two_trajectories.paths
     assert loaded.n_new == two_trajectories.n_new == 105
-    for name in ("atoms", "reference", "frames", "weight", "role", "trajectory", "frame"):
+    for name in ("atoms", "reference", "frames", "weight", "role", "trajectory", "frame", "selected"):
         before, after = getattr(two_trajectories, name), getattr(loaded, name)
         assert before.dtype == after.dtype
         np.testing.assert_array_equal(before, after)

@@ -112,7 +112,7 @@ def test_the_same_seed_gives_the_same_network(data):
     ("training", "message"),
     [
         ({"n_cv": 2}, "n_cv is not a known key; did you mean n_cvs?"),
-        ({"n_cvs": 0}, "n_cvs is 0; give at least 1"),
+        ({"n_cvs": 0}, "n_cvs is 0; give a whole number from 1 to 10, or auto"),
         ({"cv_layer": ["linear"], "n_cvs": 2}, "training.cv_layer lists 1 kinds"),
         ({"validation_block_frames": 1000}, "has 60 training and 0 validation frames"),
         ({"reference": "nowhere.pdb"}, "reference is 'nowhere.pdb', and there is no such file"),

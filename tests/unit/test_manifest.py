@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from mesaflow.manifest import center_columns, read_manifest, split_into_batches, write_manifest
+from mesaflow.manifest import center_columns, count_cvs, read_manifest, split_into_batches, write_manifest
 
 
 @dataclass
@@ -40,6 +40,12 @@ def test_rows_come_back_to_the_last_bit(manifest):
         }
         for i, (window, start, seed) in enumerate(zip(WINDOWS, STARTS, SEEDS, strict=True))
     ]
+
+
+def test_the_header_tells_the_number_of_cvs(manifest, tmp_path):
+    assert count_cvs(manifest) == 2
+    write_manifest(tmp_path / "empty.tsv", [], 3, [], [])
+    assert count_cvs(tmp_path / "empty.tsv") == 3
 
 
 def test_rows_hold_plain_values(manifest):

@@ -80,8 +80,9 @@ def test_a_latent_of_one_cv_and_no_observable_can_be_drawn():
     assert plotting.draw_latent(table, []).axes[0].get_xlabel() == "CV 1"
 
 
-def test_training_shows_every_round():
-    table = pd.DataFrame(
+@pytest.fixture
+def training() -> pd.DataFrame:
+    return pd.DataFrame(
         {
             "round": [1, 1, 2, 2],
             "epoch": [1, 2, 1, 2],
@@ -89,8 +90,26 @@ def test_training_shows_every_round():
             "loss_validation": [1.1, 0.6, 1.0, 0.5],
             "fve_training": [0.8, 0.8, 0.9, 0.9],
             "fve_validation": [0.7, 0.7, 0.8, 0.8],
+            "restart_correlation_mean": [0.95, 0.95, 0.97, 0.97],
+            "restart_correlation_smallest": [0.5, 0.5, 0.94, 0.94],
         }
     )
-    losses, explained = plotting.draw_training(table).axes
+
+
+def test_training_shows_every_round(training):
+    losses, explained, agreement = plotting.draw_training(training).axes
     assert len(losses.lines) == 4
     assert explained.lines[1].get_ydata().tolist() == [0.7, 0.8]
+    assert agreement.lines[1].get_ydata().tolist() == [0.5, 0.94]
+
+
+def test_a_single_network_has_no_panel_of_agreement(training):
+    alone = training.assign(restart_correlation_mean=np.nan, restart_correlation_smallest=np.nan)
+    assert len(plotting.draw_training(alone).axes) == 2
+
+
+def test_the_chosen_number_of_cvs_is_marked():
+    table = pd.DataFrame({"n_cvs": [1, 2, 3, 4], "fve_validation": [0.4, 0.8, 0.81, 0.82], "chosen": [0, 1, 0, 0]})
+    curve, chosen = plotting.draw_n_cvs(table.astype({"chosen": bool})).axes[0].lines
+    assert curve.get_xydata().tolist()[:2] == [[0, 0], [1, 0.4]]
+    assert chosen.get_xydata().tolist() == [[2, 0.8]]

@@ -274,6 +274,10 @@ def test_numbers_that_are_not_finite_are_refused(schema, key, value):
             "training.cv_layer lists 2 kinds for training.n_cvs 3; give one for each",
         ),
         (
+            {"production.cv_layer": ["linear", "circular"], "production.n_cvs": "auto"},
+            "production.cv_layer lists 2 kinds for training.max_n_cvs 6; give one for each",
+        ),
+        (
             {"training.hierarchy": "shared", "production.hidden_layers": []},
             "production.hidden_layers is .., and training.hierarchy 'shared' shares the layer after them",
         ),

@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from mesaflow.settings import render_documentation
 
-MODULES = {"yaml": "pyyaml"}  # the name of a module: the name of its package on PyPI
+MODULES = {"yaml": "pyyaml", "sklearn": "scikit-learn"}  # the name of a module: the name of its package on PyPI
 CONDA_NAMES = {"pytorch": "torch"}  # conda's name of a package: the name on PyPI
 
 

@@ -61,6 +61,19 @@ def test_without_a_baseline_only_its_jobs_are_left_out(project, jobs_of_two_roun
     assert dropped == {"run_baseline": 1, "measure_observables": 1}
 
 
+def test_an_open_number_of_cvs_trains_all_up_to_the_largest(project, jobs_of_two_rounds):
+    training = config(2)["training"] | {"n_cvs": "auto", "max_n_cvs": 5}
+    more = project.count_jobs(config(2) | {"training": training})
+    assert {
+        rule: more[rule] - jobs_of_two_rounds.get(rule, 0)
+        for rule in more
+        if more[rule] != jobs_of_two_rounds.get(rule)
+    } == {
+        "train_autoencoder": 2 * 4 * N_RESTARTS,
+        "plot_n_cvs": 2,
+    }
+
+
 def test_a_dry_run_writes_no_results(project, jobs_of_two_rounds):
     assert jobs_of_two_rounds
     assert not project.written()

@@ -1,6 +1,7 @@
 """Configuration, names and the input functions that tie the rounds together."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -11,12 +12,16 @@ sys.path.insert(0, str(WORKFLOW / "scripts"))
 
 from mesaflow.errors import InputError
 from mesaflow.files import write_atomically
-from mesaflow.manifest import read_manifest, split_into_batches
+from mesaflow.knee import candidate_numbers
+from mesaflow.manifest import count_cvs, read_manifest, split_into_batches
 from mesaflow.settings import check_inputs, check_references, check_windows_can_start, load_schema, resolve_config
 
 # Libraries take all cores unless told otherwise; a job gets the threads of its rule.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
+
+
+CV_NAME = re.compile("cv_[0-9]+")
 
 
 def load_runs() -> dict[str, dict]:
@@ -162,7 +167,7 @@ def temperature(wildcards) -> float:
 
 # Each settings function returns just the keys that its step depends on, so that changing another key reruns nothing.
 
-DATA_KEYS = ("atoms", "reference", "validation_fraction", "validation_block_frames")
+DATA_KEYS = ("atoms", "reference", "validation_fraction", "validation_block_frames", "max_frames", "thinning")
 NETWORK_KEYS = ("inputs", "n_cvs", "cv_layer", "hidden_layers")
 DRIVER_KEYS = ("n_rounds", "windows_per_batch", "convergence_growth", "convergence_rounds")
 RELAXATION_KEYS = ("n_candidates", "max_energy_kJ_per_mol")
@@ -195,7 +200,7 @@ def training_settings(wildcards) -> dict:
     training = drop(run["training"], *DATA_KEYS, "trajectories", "n_restarts")
     if wildcards.stage == "production":
         training |= keep(run["production"], NETWORK_KEYS)
-    unused = {"n_cvs"} | {"dihedrals", "distances"} - {*training["inputs"]}  # n_cvs is a wildcard
+    unused = {"n_cvs", "max_n_cvs"} | {"dihedrals", "distances"} - {*training["inputs"]}  # n_cvs is a wildcard
     return drop(training, *unused)
 
 
@@ -256,10 +261,18 @@ def previous_network(wildcards) -> dict[str, str]:
 
 def candidates_of(wildcards, name: str) -> list[str]:
     """Return one file of every network that is trained for a stage."""
-    run = RUNS[wildcards.run]
-    n_cvs = run["production" if wildcards.stage == "production" else "training"]["n_cvs"]
-    folder = f"results/{wildcards.run}/{wildcards.stage}/n_cvs-{n_cvs}"
-    return [f"{folder}/restart-{i}/{name}" for i in range(run["training"]["n_restarts"])]
+    training = RUNS[wildcards.run]["training"]
+    n_cvs = RUNS[wildcards.run][network_section(wildcards.stage)]["n_cvs"]
+    return [
+        f"results/{wildcards.run}/{wildcards.stage}/n_cvs-{n}/restart-{i}/{name}"
+        for n in candidate_numbers(n_cvs, training["max_n_cvs"])
+        for i in range(training["n_restarts"])
+    ]
+
+
+def network_section(stage: str) -> str:
+    """Name the configuration section that a stage's network is described in."""
+    return "production" if stage == "production" else "training"
 
 
 def candidate_encoders(wildcards) -> list[str]:
@@ -370,14 +383,20 @@ def projection_settings(wildcards) -> dict:
 
 
 def surfaces_of(run: str) -> dict[str, list[str]]:
-    """Return the axes of every free-energy surface of a run by its name: the configured ones, and those over the CVs."""
+    """Return the axes of every free-energy surface of a run by its name: the configured ones, and those over the CVs.
+
+    How many CVs ``production.n_cvs: auto`` comes to is known once the production windows are placed.
+    """
     n_cvs = RUNS[run]["production"]["n_cvs"]
+    if n_cvs == "auto":
+        n_cvs = count_cvs(checkpoints.place_windows.get(run=run, stage="production").output.manifest)
     over_cvs = [[f"cv_{k + 1}"] for k in range(n_cvs)] + ([["cv_1", "cv_2"]] if n_cvs > 1 else [])
     return {"_".join(axes): axes for axes in [*RUNS[run]["free_energy"]["surfaces"], *over_cvs]}
 
 
 def surface_axes(wildcards) -> list[str]:
-    return surfaces_of(wildcards.run)[wildcards.axes]
+    configured = {"_".join(axes): axes for axes in RUNS[wildcards.run]["free_energy"]["surfaces"]}
+    return configured.get(wildcards.axes, CV_NAME.findall(wildcards.axes))
 
 
 def first_training(wildcards) -> list[str]:
@@ -435,12 +454,18 @@ def drawing_settings(wildcards) -> dict:
     return keep(RUNS[wildcards.run]["figures"], ("dpi",))
 
 
+def stages_of(run: str) -> list[str]:
+    return [f"round-{i}" for i in range(1, RUNS[run]["exploration"]["n_rounds"] + 1)] + ["production"]
+
+
 def figures_of(run: str) -> list[str]:
     """Return every figure of a run."""
     coverage = RUNS[run]["coverage"]
-    stages = [f"round-{i}" for i in range(1, RUNS[run]["exploration"]["n_rounds"] + 1)] + ["production"]
+    stages = stages_of(run)
+    open_stages = [stage for stage in stages if RUNS[run][network_section(stage)]["n_cvs"] == "auto"]
     names = ["training", *(f"latent_{stage}" for stage in stages), *(f"fes_{name}" for name in surfaces_of(run))]
     names += [f"coverage_map_{name}" for name in coverage] + [f"coverage_growth_{name}" for name in coverage]
+    names += [f"n_cvs_{stage}" for stage in open_stages]
     return [f"results/{run}/figures/{name}.svg" for name in names]
 
 

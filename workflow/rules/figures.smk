@@ -81,6 +81,35 @@ use rule plot_training as plot_learning with:
         "{wildcards.run}: drawing the losses of the first encoder"
 
 
+rule plot_n_cvs:
+    input:
+        table="results/{run}/{stage}/fve_by_n_cvs.csv",
+    output:
+        svg=report(
+            "results/{run}/figures/n_cvs_{stage}.svg",
+            caption="../report/n_cvs.rst",
+            category="Learning",
+            labels={"run": "{run}", "figure": "number of CVs, {stage}"},
+        ),
+        png="results/{run}/figures/n_cvs_{stage}.png",
+        table="results/{run}/figures/n_cvs_{stage}.csv",
+    log:
+        "logs/{run}/figures/plot_n_cvs_{stage}.log",
+    benchmark:
+        "benchmarks/{run}/figures/plot_n_cvs_{stage}.tsv"
+    conda:
+        "../../envs/simulation.yaml"
+    resources:
+        runtime="10m",
+        mem_mb=2000,
+    params:
+        figures=drawing_settings,
+    message:
+        "{wildcards.run}: drawing the variance explained by 1, 2, … CVs in {wildcards.stage}"
+    script:
+        "../scripts/plot_n_cvs.py"
+
+
 rule tabulate_latent:
     input:
         training_set="results/{run}/{stage}/training_set.npz",

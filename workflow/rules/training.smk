@@ -62,10 +62,12 @@ rule select_encoder:
         encoders=candidate_encoders,
         decoders=candidate_decoders,
         trainings=candidate_trainings,
+        training_set="results/{run}/{stage}/training_set.npz",
     output:
         encoder="results/{run}/{stage}/encoder.npz",
         decoder="results/{run}/{stage}/decoder.npz",
         training="results/{run}/{stage}/training.json",
+        fve_by_n_cvs="results/{run}/{stage}/fve_by_n_cvs.csv",
     log:
         "logs/{run}/{stage}/select_encoder.log",
     benchmark:
@@ -75,8 +77,8 @@ rule select_encoder:
         "../../envs/simulation.yaml"
     resources:
         runtime="5m",
-        mem_mb=1000,
+        mem_mb=2000,
     message:
-        "{wildcards.run}, {wildcards.stage}: keeping the encoder that explains the most validation variance"
+        "{wildcards.run}, {wildcards.stage}: choosing the network that explains the most validation variance"
     script:
         "../scripts/select_encoder.py"

@@ -42,8 +42,11 @@ def main(snakemake):
             random_seed=derive_seed(snakemake.params.random_seed, snakemake.wildcards.stage, "validation"),
             weights=read_weights(snakemake.input.get("samples", []), [*new], snakemake.params.temperature),
         )
-        training_set.save(snakemake.output.training_set)
         log.info("%d frames, %d of them new", training_set.n_frames, training_set.n_new)
+        seed = derive_seed(snakemake.params.random_seed, snakemake.wildcards.stage, "thinning")
+        training_set = training_set.select(settings["max_frames"], settings["thinning"], seed)
+        log.info("%d of them to train and validate on", len(training_set.selected))
+        training_set.save(snakemake.output.training_set)
 
 
 if __name__ == "__main__":

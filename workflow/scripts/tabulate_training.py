@@ -20,6 +20,8 @@ def main(snakemake):
                         "loss_validation": training["loss_validation"],
                         "fve_training": training["fve_training"],
                         "fve_validation": training["fve_validation"],
+                        "restart_correlation_mean": training["restart_correlation_mean"],
+                        "restart_correlation_smallest": training["restart_correlation_smallest"],
                     }
                 )
             )

@@ -15,8 +15,10 @@ def main(snakemake):
     with log_to(snakemake.log[0]) as log:
         if snakemake.input.get("assessment") and read_json(snakemake.input.assessment)["converged"]:
             log.info("the rounds before have converged: the last network is handed through")
-            for name in ("encoder", "decoder", "training"):
+            for name in ("encoder", "decoder"):
                 shutil.copyfile(snakemake.input[f"previous_{name}"], snakemake.output[name])
+            training = read_json(snakemake.input.previous_training)
+            write_json(snakemake.output.training, training | {"handed_through": True})
             return
 
         import torch  # takes seconds, which a round after convergence saves
@@ -26,8 +28,8 @@ def main(snakemake):
         torch.set_num_threads(snakemake.threads)
         seed = derive_seed(snakemake.params.random_seed, stage, "training", n_cvs, restart)
         training_set = TrainingSet.load(snakemake.input.training_set)
-        n_frames, n_validation = training_set.n_frames, sum(training_set.is_validation)
-        log.info("%d frames, %d of them for validation, random seed %d", n_frames, n_validation, seed)
+        validates = training_set.is_validation[training_set.selected]
+        log.info("%d frames, %d of them for validation, random seed %d", len(validates), sum(validates), seed)
         with EpochProgress(settings["max_epochs"], f"{stage}, {n_cvs} CVs, restart {restart}") as progress:
             topology = load_topology(snakemake.input.topology)
             settings = settings | {"atoms": snakemake.params.atoms}

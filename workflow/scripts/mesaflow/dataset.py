@@ -1,6 +1,6 @@
 """The training set: superposed frames of all trajectories so far, and which of them are for validation."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from .alignment import center, check_reference, superpose
 from .errors import InputError
 from .files import read_arrays, write_arrays
+from .thinning import thin
 from .units import thermal_energy
 
 TRAINING, VALIDATION, UNUSED = 0, 1, 2
@@ -31,6 +32,7 @@ class TrainingSet:
         frame: The index of each frame in its trajectory.
         paths: The files of the trajectories.
         n_new: How many frames the last extension added; they stand last.
+        selected: The indices of the frames to train and validate on, once ``select`` has chosen them.
     """
 
     atoms: np.ndarray
@@ -42,6 +44,7 @@ class TrainingSet:
     frame: np.ndarray
     paths: tuple[str, ...]
     n_new: int = 0
+    selected: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     @staticmethod
     def empty(atoms: np.ndarray, reference: np.ndarray) -> "TrainingSet":
@@ -65,12 +68,19 @@ class TrainingSet:
         """Which frames are for validation."""
         return self.role == VALIDATION
 
-    def select(self, max_frames: int) -> np.ndarray:
-        """Return the indices of the frames to train and validate on, thinned evenly to at most ``max_frames``."""
-        selected = np.flatnonzero(self.role != UNUSED)
-        if len(selected) > max_frames:
-            selected = selected[np.linspace(0, len(selected) - 1, max_frames).round().astype(int)]
-        return selected
+    def select(self, max_frames: int, thinning: str, random_seed: int) -> "TrainingSet":
+        """Choose the frames to train and validate on.
+
+        Args:
+            max_frames: The most frames.
+            thinning: How more frames are thinned to as many, one of ``thinning.METHODS``.
+            random_seed: Seeds the thinning.
+
+        Returns:
+            The same training set with ``selected``.
+        """
+        candidates = np.flatnonzero(self.role != UNUSED)
+        return replace(self, selected=candidates[thin(self.frames[candidates], max_frames, thinning, random_seed)])
 
     def source(self, frame: int) -> tuple[str, int]:
         """Return the trajectory file of a frame, and its index there."""
@@ -78,7 +88,7 @@ class TrainingSet:
 
     def save(self, path: Path) -> None:
         """Write the training set to an ``.npz`` file of plain arrays."""
-        names = ("atoms", "reference", *_BY_FRAME)
+        names = ("atoms", "reference", *_BY_FRAME, "selected")
         arrays = {name: getattr(self, name) for name in names}
         write_arrays(path, paths=np.array(self.paths, dtype=str), n_new=np.array(self.n_new), **arrays)
 

@@ -9,6 +9,7 @@ import numpy as np
 from .dataset import TrainingSet, extend_training_set
 from .features import find_features
 from .imported import FrameReader, ImportedTrajectory, check_imported
+from .knee import candidate_numbers, find_knee
 from .outputs import find_outputs
 from .randomness import derive_seed
 from .settings import resolve_training
@@ -38,7 +39,7 @@ def learn_cvs(
             them with their defaults. Without a ``reference`` frames are superposed on the first of them.
 
     Returns:
-        The network with the largest validation FVE of ``n_restarts``: its encoder, its decoder, and how good they are.
+        The network with the largest validation FVE of ``n_restarts``, with ``n_cvs="auto"`` at the knee of FVE(n_cvs): its encoder, its decoder, and how good they are.
 
     Raises:
         InputError: If a key or its value is not allowed, the atoms of a trajectory are not those of the topology, frames are
@@ -61,15 +62,13 @@ def learn_cvs(
         validation_fraction=settings["validation_fraction"],
         block_frames=settings["validation_block_frames"],
         random_seed=derive_seed(random_seed, _STAGE, "validation"),
-    )
-    n_cvs = settings["n_cvs"]
-    results = [
-        train_network(
-            training_set, known, settings, n_cvs, derive_seed(random_seed, _STAGE, "training", n_cvs, i), on_epoch
-        )
-        for i in range(settings["n_restarts"])
-    ]
-    return max(results, key=_quality)
+    ).select(settings["max_frames"], settings["thinning"], derive_seed(random_seed, _STAGE, "thinning"))
+    best = []
+    for n_cvs in candidate_numbers(settings["n_cvs"], settings["max_n_cvs"]):
+        seeds = [derive_seed(random_seed, _STAGE, "training", n_cvs, i) for i in range(settings["n_restarts"])]
+        results = [train_network(training_set, known, settings, n_cvs, seed, on_epoch) for seed in seeds]
+        best.append(max(results, key=_quality))
+    return best[0] if len(best) == 1 else best[find_knee([_quality(result) for result in best]).n_cvs - 1]
 
 
 def train_network(
@@ -83,7 +82,7 @@ def train_network(
     """Train one network.
 
     Args:
-        training_set: The frames.
+        training_set: The frames, of which some are selected.
         topology: The topology that the training set's atoms are counted in.
         settings: The ``training`` section of a configuration.
         n_cvs: The number of collective variables.
@@ -102,7 +101,7 @@ def train_network(
 
     features = find_features(topology, training_set.atoms, settings)
     outputs = find_outputs(topology, training_set.atoms, settings, reference)
-    selected = training_set.select(settings["max_frames"])
+    selected = training_set.selected
     return train(
         training_set.frames[selected],
         training_set.is_validation[selected],

@@ -18,6 +18,12 @@ def center_columns(n_cvs: int) -> list[str]:
     return [f"center_{k + 1}" for k in range(n_cvs)]
 
 
+def count_cvs(path: Path) -> int:
+    """Return the number of collective variables that a manifest's centres have; it is told by the header."""
+    with open(path, newline="") as file:
+        return sum(column.startswith("center_") for column in next(csv.reader(file, delimiter="\t")))
+
+
 def write_manifest(
     path: Path, windows: "list[Window]", n_cvs: int, starts: list[tuple[str, int]], random_seeds: list[int]
 ) -> None:

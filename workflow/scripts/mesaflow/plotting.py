@@ -6,6 +6,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 
+from .agreement import LEAST_CORRELATION
 from .files import write_atomically
 
 matplotlib.use("Agg")
@@ -47,8 +48,12 @@ def axis_label(column: str) -> str:
 
 
 def draw_training(table: pd.DataFrame) -> Figure:
-    """Draw the loss over the epochs of every round, and the explained variance over the rounds."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.0), width_ratios=[1.5, 1])
+    """Draw the loss over the epochs of every round, the explained variance, and how far the restarts agree."""
+    agreement = table.groupby("round")[["restart_correlation_mean", "restart_correlation_smallest"]].first()
+    compared = bool(agreement.notna().all(axis=None))
+    widths = [1.4, 1, 1] if compared else [1.5, 1]
+    figure, axes = plt.subplots(1, len(widths), figsize=(3.0 * len(widths) + 1.0, 3.0), width_ratios=widths)
+    left, middle = axes[:2]
     rounds = sorted(table["round"].unique())
     colours = plt.get_cmap("viridis")(np.linspace(0, 0.9, len(rounds)))
     for number, colour in zip(rounds, colours, strict=True):
@@ -61,10 +66,33 @@ def draw_training(table: pd.DataFrame) -> Figure:
     left.title.set_fontsize(8)
     left.legend(title="round", fontsize=7, title_fontsize=7, ncols=2)
     explained = table.groupby("round")[["fve_training", "fve_validation"]].first()
-    right.plot(explained.index, explained["fve_training"], "o:", color="0.5", label="training")
-    right.plot(explained.index, explained["fve_validation"], "s-", color="0.1", label="validation")
-    right.set(xlabel="round", ylabel="fraction of variance explained", xticks=_sparse_ticks(rounds))
-    right.legend()
+    middle.plot(explained.index, explained["fve_training"], "o:", color="0.5", label="training")
+    middle.plot(explained.index, explained["fve_validation"], "s-", color="0.1", label="validation")
+    middle.set(xlabel="round", ylabel="fraction of variance explained", xticks=_sparse_ticks(rounds))
+    middle.legend()
+    if compared:
+        right = axes[2]
+        right.plot(agreement.index, agreement["restart_correlation_mean"], "s-", color="0.1", label="mean")
+        right.plot(agreement.index, agreement["restart_correlation_smallest"], "o:", color="0.5", label="smallest")
+        right.axhline(LEAST_CORRELATION, color="0.6", lw=0.8, ls="--", label="the restarts agree")
+        right.set(
+            xlabel="round", ylabel="canonical correlation of restarts", xticks=_sparse_ticks(rounds), ylim=(0, 1.05)
+        )
+        right.legend(fontsize=7)
+    return figure
+
+
+def draw_n_cvs(table: pd.DataFrame) -> Figure:
+    """Draw the explained variance over the number of CVs, and the number that was chosen."""
+    figure, axis = plt.subplots(figsize=(3.8, 2.9))
+    chosen = table[table["chosen"]]
+    numbers = [0, *table["n_cvs"]]
+    axis.plot(numbers, [0.0, *table["fve_validation"]], "s-", color="0.2", ms=4)
+    axis.plot(chosen["n_cvs"], chosen["fve_validation"], "o", color="#1b4f8a", ms=11, mfc="none", mew=2, label="chosen")
+    axis.set(
+        xlabel="number of collective variables", ylabel="fraction of variance explained", xticks=numbers, ylim=(0, None)
+    )
+    axis.legend(loc="lower right")
     return figure
 
 

@@ -239,10 +239,12 @@ def check_references(config: dict) -> None:
 
 def _check_network(network: dict, training: dict, section: str) -> None:
     """Check that the keys of a network fit one another; production has some of its own."""
-    kinds, n_cvs = network["cv_layer"], network["n_cvs"]
+    kinds, n_cvs, wanted = network["cv_layer"], network["n_cvs"], f"{section}.n_cvs {network['n_cvs']}"
+    if n_cvs == "auto":
+        n_cvs, wanted = training["max_n_cvs"], f"training.max_n_cvs {training['max_n_cvs']}"
     if not isinstance(kinds, str) and len(kinds) != n_cvs:
         raise InputError(
-            f"{section}.cv_layer lists {len(kinds)} kinds for {section}.n_cvs {n_cvs}; give one for each, or one word for all."
+            f"{section}.cv_layer lists {len(kinds)} kinds for {wanted}; give one for each, or one word for all."
         )
     if training["hierarchy"] == "shared" and not network["hidden_layers"]:
         raise InputError(

@@ -148,9 +148,7 @@ def simulation_fingerprint(
         "random_seed": random_seed,
     }
     if restraint is not None:
-        parts |= {
-            f"encoder_{i}": np.asarray(part) for i, part in enumerate(restraint.encoder.kernel_arguments)
-        }
+        parts |= {f"encoder_{i}": np.asarray(part) for i, part in enumerate(restraint.encoder.kernel_arguments)}
         parts |= {"center": restraint.center, "force_constant": restraint.force_constant}
         parts |= {"atoms": restraint.encoder.atoms}
     return fingerprint(**parts)

@@ -1,0 +1,17 @@
+"""Draw how much variance 1, 2, … collective variables explain."""
+
+import pandas as pd
+
+from mesaflow.plotting import draw_n_cvs, save_figure
+from mesaflow.progress import log_to
+
+
+def main(snakemake):
+    with log_to(snakemake.log[0]):
+        table = pd.read_csv(snakemake.input.table)
+        table.to_csv(snakemake.output.table, index=False)
+        save_figure(draw_n_cvs(table), snakemake.output.svg, snakemake.output.png, snakemake.params.figures["dpi"])
+
+
+if __name__ == "__main__":
+    main(snakemake)

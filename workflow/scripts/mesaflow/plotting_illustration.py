@@ -115,7 +115,7 @@ def draw_poses(latents: pd.DataFrame, fractions: pd.DataFrame) -> Figure:
         latents: The CVs of all frames and of the poses, for each invariance.
         fractions: The fraction of each CV's variance that is pose, for each invariance.
     """
-    figure, axes = plt.subplots(2, 3, figsize=(9.6, 5.0), height_ratios=[1, 0.22], sharex="row", sharey="row")
+    figure, axes = plt.subplots(2, 3, figsize=(9.6, 5.0), height_ratios=[1, 0.22])
     for (invariance, title), (latent, bars) in zip(_INVARIANCES.items(), axes.T, strict=True):
         cvs = latents[latents["invariance"] == invariance]
         frames, poses = cvs[cvs["kind"] == "frame"], cvs[cvs["kind"] == "pose"]
@@ -132,15 +132,14 @@ def draw_poses(latents: pd.DataFrame, fractions: pd.DataFrame) -> Figure:
             rasterized=True,
             label=f"one conformation in {len(poses)} poses",
         )
-        latent.set_xlabel("CV 1")
+        latent.set(xlabel="CV 1", ylabel="CV 2")
         _title(latent, title)
         rows = fractions[fractions["invariance"] == invariance]
         names, values = [axis_label(name) for name in rows["cv"]], rows["pose_variance_fraction"]
         drawn = bars.barh(names, values, color="#c0392b", edgecolor="black", linewidth=0.5, height=0.6)
         bars.bar_label(drawn, [_percent(value) for value in values], padding=3, fontsize=9)
         bars.set(xlim=(0, 1.25), xticks=[0, 0.5, 1], xlabel="fraction of variance from pose")
-    axes[0, 0].set_ylabel("CV 2")
-    axes[1, 0].invert_yaxis()  # which all share
+        bars.invert_yaxis()
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2, markerscale=2)
     return figure
 

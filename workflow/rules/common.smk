@@ -204,8 +204,8 @@ def pose_settings(wildcards) -> dict:
     training = RUNS[wildcards.run]["training"]
     kinds = training["cv_layer"]
     own = {"cv_layer": kinds if isinstance(kinds, str) else kinds[0], "hierarchy": "none"}
-    unused = ("inputs", "dihedrals", "distances", "outputs", "invariance", "n_cvs", "n_restarts")
-    return drop(training, *DATA_KEYS, *unused) | own
+    unused = ("inputs", "dihedrals", "distances", "outputs", "invariance", "n_cvs")
+    return drop(training, *DATA_KEYS, *unused, "trajectories", "n_restarts") | own
 
 
 def placement_settings(wildcards) -> dict:

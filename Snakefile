@@ -13,6 +13,7 @@ include: "workflow/rules/training.smk"
 include: "workflow/rules/sampling.smk"
 include: "workflow/rules/free_energy.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/illustration.smk"
 
 
 rule all:
@@ -24,6 +25,11 @@ rule all:
 rule learn:
     input:
         learning_results,
+
+
+rule illustrate:
+    input:
+        illustrations,
 
 
 onstart:

@@ -1,6 +1,7 @@
 import numpy as np
+import pytest
 
-from mesaflow.evaluation import pose_variance_fraction, random_rotation_matrices
+from mesaflow.evaluation import pose_variance_fraction, random_rotation_matrices, variance_fraction_within
 
 
 def test_pose_variance_of_a_cv_that_is_all_pose(random_encoder):
@@ -20,3 +21,15 @@ def test_rotations_for_the_pose_variance_are_uniform():
     rotations = random_rotation_matrices(np.random.default_rng(0), 20_000)
     np.testing.assert_allclose(np.linalg.det(rotations), 1)
     assert np.abs(rotations.mean(axis=0)).max() < 4 / np.sqrt(3 * 20_000)
+
+
+def test_variance_within_groups_of_known_variances():
+    rng = np.random.default_rng(0)
+    between, within = rng.normal(scale=3, size=(4000, 1, 1)), rng.normal(scale=1, size=(4000, 50, 1))
+    assert variance_fraction_within(between + within, np.array([np.inf])) == pytest.approx([0.1], rel=0.05)
+
+
+def test_variance_within_groups_of_a_circular_cv_does_not_see_the_cut():
+    angles = np.array([[[np.pi - 0.01], [-np.pi + 0.01]], [[0.01], [-0.01]]])
+    assert variance_fraction_within(angles, np.array([2 * np.pi]))[0] < 1e-3
+    assert variance_fraction_within(angles, np.array([np.inf]))[0] > 0.9

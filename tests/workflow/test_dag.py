@@ -74,6 +74,15 @@ def test_an_open_number_of_cvs_trains_all_up_to_the_largest(project, jobs_of_two
     }
 
 
+def test_pictures_of_the_idea_are_made_on_demand_from_the_last_training_set(project, jobs_of_two_rounds):
+    own = {"learn_outline": 1, "plot_outline": 1, "measure_poses": 1, "plot_poses": 1}
+    assert not own.keys() & jobs_of_two_rounds.keys()
+    jobs = project.count_jobs(config(2), "illustrate")
+    assert own.items() <= jobs.items()
+    assert (jobs["align_trajectories"], jobs["train_autoencoder"]) == (2, N_RESTARTS)
+    assert "estimate_free_energy" not in jobs
+
+
 def test_a_dry_run_writes_no_results(project, jobs_of_two_rounds):
     assert jobs_of_two_rounds
     assert not project.written()

@@ -204,6 +204,15 @@ def training_settings(wildcards) -> dict:
     return drop(training, *unused)
 
 
+def pose_settings(wildcards) -> dict:
+    """Return how the networks of a picture are trained: as those of a round, but from all positions to all positions."""
+    training = RUNS[wildcards.run]["training"]
+    kinds = training["cv_layer"]
+    own = {"cv_layer": kinds if isinstance(kinds, str) else kinds[0], "hierarchy": "none"}
+    unused = ("inputs", "dihedrals", "distances", "outputs", "invariance", "n_cvs")
+    return drop(training, *DATA_KEYS, *unused, "trajectories", "n_restarts") | own
+
+
 def placement_settings(wildcards) -> dict:
     section = RUNS[wildcards.run][stage_section(wildcards.stage)]
     return drop(section, *DRIVER_KEYS, *SIMULATION_KEYS, *RELAXATION_KEYS, *NETWORK_KEYS)
@@ -467,6 +476,15 @@ def figures_of(run: str) -> list[str]:
     names += [f"coverage_map_{name}" for name in coverage] + [f"coverage_growth_{name}" for name in coverage]
     names += [f"n_cvs_{stage}" for stage in open_stages]
     return [f"results/{run}/figures/{name}.svg" for name in names]
+
+
+def last_training_set(wildcards) -> str:
+    return f"results/{wildcards.run}/round-{n_rounds(wildcards)}/training_set.npz"
+
+
+def illustrations(wildcards) -> list[str]:
+    """Return the pictures of the idea, which are made on demand."""
+    return [f"results/{run}/figures/{name}.svg" for run in RUNS for name in ("outline", "poses")]
 
 
 def run_results(wildcards) -> list[str]:

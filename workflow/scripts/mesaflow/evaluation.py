@@ -94,8 +94,22 @@ def pose_variance_fraction(encoder: Encoder, frames: np.ndarray, random_seed: in
     rotations = random_rotation_matrices(rng, len(chosen) * _POSES)
     posed = np.repeat(chosen, _POSES, axis=0) @ rotations
     cvs = encoder.evaluate(posed).reshape(len(chosen), _POSES, encoder.n_cvs)
+    return variance_fraction_within(cvs, encoder.periods)
+
+
+def variance_fraction_within(cvs: np.ndarray, periods: np.ndarray) -> list[float]:
+    """Return the fraction of each CV's variance that lies within groups, rather than between them.
+
+    Args:
+        cvs: The CVs with ``shape=(n_groups, n_members, n_cvs)``.
+        periods: The period of each CV, infinity where it does not repeat, with ``shape=(n_cvs,)``. Circular CVs enter as
+            points on the unit circle.
+
+    Returns:
+        The fraction for each CV; 1 for one that does not vary at all.
+    """
     fractions = []
-    for k, period in enumerate(encoder.periods):
+    for k, period in enumerate(periods):
         values = cvs[:, :, k, None]
         if np.isfinite(period):
             values = np.concatenate([np.cos(values), np.sin(values)], axis=2)

@@ -14,6 +14,7 @@ include: "workflow/rules/sampling.smk"
 include: "workflow/rules/free_energy.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/illustration.smk"
+include: "workflow/rules/interpretation.smk"
 
 
 rule all:

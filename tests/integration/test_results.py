@@ -241,7 +241,13 @@ def test_provenance_and_configuration_say_what_was_run(finished, schema):
 
 def test_every_figure_has_its_picture_and_its_table(results):
     coverage = yaml.safe_load((results / "config.yaml").read_text())["coverage"]
-    names = ["training", *(f"latent_{stage}" for stage in N_CVS), *(f"fes_{name}" for name in SURFACES)]
+    names = [
+        "training",
+        "cv_correlations",
+        "cv_gradients",
+        *(f"latent_{stage}" for stage in N_CVS),
+        *(f"fes_{name}" for name in SURFACES),
+    ]
     names += [f"coverage_{kind}_{name}" for kind in ("map", "growth") for name in coverage]
     figures = results / "figures"
     assert sorted(path.stem for path in figures.glob("*.svg")) == sorted(names)
@@ -251,6 +257,42 @@ def test_every_figure_has_its_picture_and_its_table(results):
         assert min(pixels.shape[:2]) > 100
         assert pixels.std() > 0.01, f"{name}.png is blank"
         assert len(pd.read_csv(figures / f"{name}.csv")) > 0
+
+
+@stages
+def test_what_every_cv_means_is_tabulated(results, stage):
+    cvs = range(1, N_CVS[stage] + 1)
+    correlations = pd.read_csv(results / "figures" / "cv_correlations.csv").query("stage == @stage")
+    kinds = {"dihedral": 4, "distance": 10, "radius_of_gyration": 1}  # of seven atoms in a row
+    counts = correlations.groupby("cv")["kind"].value_counts().to_dict()
+    assert counts == {(cv, kind): n for cv in cvs for kind, n in kinds.items()}
+    assert {"phi ALA2", "psi ALA2", "ACE1-CH3 NME3-C"} < {*correlations["quantity"]}
+    assert correlations["correlation"].between(-1, 1).all()
+    gradients = pd.read_csv(results / "figures" / "cv_gradients.csv").query("stage == @stage")
+    encoder = Encoder.load(results / stage / "encoder.npz")
+    assert list(gradients["atom_index"]) == list(encoder.atoms) * encoder.n_cvs
+    assert (gradients["rms_gradient_per_nm"] > 0).all()
+
+
+@stages
+def test_a_morph_is_what_the_decoder_makes_of_a_path_along_its_cv(results, stage):
+    encoder, decoder = Encoder.load(results / stage / "encoder.npz"), Decoder.load(results / stage / "decoder.npz")
+    folder = results / "morphs" / stage
+    names = [f"cv_{k + 1}" for k in range(encoder.n_cvs)]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        [f"{n}.{end}" for n in names for end in ("csv", "pdb")]
+    )
+    for k, name in enumerate(names):
+        path = pd.read_csv(folder / f"{name}.csv")
+        assert list(path.columns) == names
+        steps = encoder.displacement(path.to_numpy()[1:], path.to_numpy()[:-1])[:, k]
+        np.testing.assert_allclose(steps, steps.mean(), rtol=1e-3)
+        assert steps.mean() > 0
+        morph = mdtraj.load(str(folder / f"{name}.pdb"))
+        assert [atom.name for atom in morph.topology.atoms] == ["CH3", "C", "N", "CA", "C", "N", "C"]
+        np.testing.assert_allclose(
+            morph.xyz, decoder.decode(path.to_numpy()), atol=2e-4
+        )  # PDB holds thousandths of an Å
 
 
 def test_the_summary_is_printed(finished):

@@ -34,6 +34,10 @@ def test_two_rounds_and_production_are_three_stages(jobs_of_two_rounds):
         "estimate_free_energy": 1,
         "tabulate_latent": 3,
         "plot_latent": 3,
+        "describe_cvs": 1,  # of all stages
+        "plot_cv_correlations": 1,
+        "plot_cv_gradients": 1,
+        "morph_cvs": 1,
         "write_summary": 1,
         "all": 1,
     }
@@ -81,6 +85,12 @@ def test_pictures_of_the_idea_are_made_on_demand_from_the_last_training_set(proj
     assert own.items() <= jobs.items()
     assert (jobs["align_trajectories"], jobs["train_autoencoder"]) == (2, N_RESTARTS)
     assert "estimate_free_energy" not in jobs
+
+
+def test_decoders_of_distances_alone_make_no_morphs(project, jobs_of_two_rounds):
+    training = {"n_restarts": N_RESTARTS, "invariance": "augmentation", "outputs": [{"kind": "distances"}]}
+    fewer = project.count_jobs(config(2) | {"training": training})
+    assert jobs_of_two_rounds.keys() - fewer.keys() == {"morph_cvs"}
 
 
 def test_a_dry_run_writes_no_results(project, jobs_of_two_rounds):

@@ -80,6 +80,26 @@ def round_numbers(wildcards) -> list[int]:
     return list(range(1, n_rounds(wildcards) + 1))
 
 
+def stage_names(wildcards) -> list[str]:
+    return stages_of(wildcards.run)
+
+
+def stage_files(wildcards, name: str) -> list[str]:
+    return [f"results/{wildcards.run}/{stage}/{name}" for stage in stages_of(wildcards.run)]
+
+
+def stage_encoders(wildcards) -> list[str]:
+    return stage_files(wildcards, "encoder.npz")
+
+
+def stage_decoders(wildcards) -> list[str]:
+    return stage_files(wildcards, "decoder.npz")
+
+
+def stage_training_sets(wildcards) -> list[str]:
+    return stage_files(wildcards, "training_set.npz")
+
+
 def previous_stage(wildcards) -> str:
     """Name the stage whose trajectories are the newest that this one learns from."""
     if wildcards.stage == "production":
@@ -242,6 +262,15 @@ def output_references(wildcards) -> list[str]:
     """Return the structures that outputs are superposed on, but for the one of the inputs."""
     groups = RUNS[wildcards.run]["training"]["outputs"]
     return sorted({group["reference"] for group in groups if group["reference"]})
+
+
+def learned_trajectories(wildcards) -> dict[str, list[str]]:
+    """Return, by the name of each stage, the trajectories that it was the first to learn from."""
+    sources = ["seed", *stages_of(wildcards.run)[:-1]]
+    return {
+        stage: trajectories_of(wildcards, source)
+        for stage, source in zip(stages_of(wildcards.run), sources, strict=True)
+    }
 
 
 def training_data(wildcards) -> dict[str, list[str] | str]:
@@ -472,10 +501,21 @@ def figures_of(run: str) -> list[str]:
     coverage = RUNS[run]["coverage"]
     stages = stages_of(run)
     open_stages = [stage for stage in stages if RUNS[run][network_section(stage)]["n_cvs"] == "auto"]
-    names = ["training", *(f"latent_{stage}" for stage in stages), *(f"fes_{name}" for name in surfaces_of(run))]
+    names = [
+        "training",
+        "cv_correlations",
+        "cv_gradients",
+        *(f"latent_{stage}" for stage in stages),
+        *(f"fes_{name}" for name in surfaces_of(run)),
+    ]
     names += [f"coverage_map_{name}" for name in coverage] + [f"coverage_growth_{name}" for name in coverage]
     names += [f"n_cvs_{stage}" for stage in open_stages]
     return [f"results/{run}/figures/{name}.svg" for name in names]
+
+
+def returns_positions(run: str) -> bool:
+    """Tell whether decoders return coordinates, which morphs are made of."""
+    return any(group["kind"] == "positions" for group in RUNS[run]["training"]["outputs"])
 
 
 def last_training_set(wildcards) -> str:
@@ -495,6 +535,8 @@ def run_results(wildcards) -> list[str]:
         results += [f"results/{run}/{name}" for name in names]
         results += [f"results/{run}/free_energy/fes_{name}.csv" for name in surfaces_of(run)]
         results += figures_of(run)
+        if returns_positions(run):
+            results.append(f"results/{run}/morphs")
     return results
 
 

@@ -42,9 +42,13 @@ def save_figure(figure: Figure, svg: Path, png: Path, dpi: int) -> None:
 def axis_label(column: str) -> str:
     """Return the label of a table's column: ``phi_deg`` → ``φ [°]``, ``cv_1`` → ``CV 1``."""
     if column.endswith("_deg"):
-        name = column.removesuffix("_deg")
-        return f"{_GREEK.get(name, name)} [°]"
+        return f"{greek(column.removesuffix('_deg'))} [°]"
     return column.replace("cv_", "CV ")
+
+
+def greek(name: str) -> str:
+    """Return the letter of a dihedral that has one: ``phi`` → ``φ``."""
+    return _GREEK.get(name, name)
 
 
 def draw_training(table: pd.DataFrame) -> Figure:

@@ -3,7 +3,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesaflow.agreement import LEAST_CORRELATION, canonical_correlations, compare_latents, latent_coordinates
+from mesaflow.agreement import (
+    FRAMES_PER_COORDINATE,
+    LEAST_CORRELATION,
+    canonical_correlations,
+    compare_latents,
+    latent_coordinates,
+)
 
 N = 400
 
@@ -80,6 +86,20 @@ def test_an_ensemble_is_as_good_as_its_worst_pair():
     dead = compare_latents([latent, np.ones((N, 2))])
     assert (dead.mean, dead.smallest, dead.is_sufficient) == (0.0, 0.0, False)
     assert 0.5 < LEAST_CORRELATION < 1
+
+
+@pytest.mark.parametrize("n_columns", [1, 2, 5])
+def test_chance_does_not_correlate_as_many_frames_as_are_asked_for(n_columns):
+    fewest = FRAMES_PER_COORDINATE * 2 * n_columns
+    pairs = [(normal(seed, n_columns)[:fewest], normal(1000 + seed, n_columns)[:fewest]) for seed in range(100)]
+    assert np.mean([compare_latents([*pair]).mean for pair in pairs]) < 0.25
+    assert not any(compare_latents([*pair]).is_sufficient for pair in pairs)
+
+
+def test_few_frames_correlate_by_chance_and_are_not_compared():
+    first, second = normal(0, 4)[:5], normal(1, 4)[:5]
+    np.testing.assert_allclose(canonical_correlations(first, second), 1.0)
+    assert compare_latents([first, second]).is_sufficient is None
 
 
 def test_one_network_cannot_be_compared():

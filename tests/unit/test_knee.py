@@ -34,8 +34,38 @@ def test_a_rounded_knee_lies_where_the_curve_bends():
     assert find_knee(list(1 - np.exp(-np.arange(1, 11)))).n_cvs in (2, 3)
 
 
-def test_a_curve_that_falls_again_has_its_knee_before():
-    assert find_knee([0.4, 0.8, 0.81, 0.79, 0.8, 0.78]).n_cvs == 2
+@pytest.mark.parametrize(
+    "explained",
+    [
+        [0.4, 0.8, 0.81, 0.79, 0.8, 0.78],
+        [0.4, 0.8, 0.81, 0.2, 0.82, 0.83],
+        [0.4, 0.8, -0.5, 0.8, 0.81, 0.81],
+        [0.4, 0.8, 0.3, 0.3, 0.3, 0.3],
+    ],
+)
+def test_networks_that_training_has_failed_do_not_move_the_knee(explained):
+    assert find_knee(explained).n_cvs == 2
+
+
+@given(n=st.integers(4, 10), data=st.data(), seed=st.integers(0, 10_000))
+def test_a_number_with_a_worse_network_than_fewer_is_never_chosen(n, data, seed):
+    explained = np.random.default_rng(seed).uniform(-0.2, 1.0, size=n)
+    n_cvs = find_knee(list(explained)).n_cvs
+    assert 1 <= n_cvs <= n
+    assert n_cvs == 1 or explained[n_cvs - 1] > explained[: n_cvs - 1].max()
+
+
+@pytest.mark.parametrize(("explained", "knee"), [([0.5, 0.52, 0.9, 0.91], 3), ([0.1, 0.15, 0.2, 0.6, 0.61, 0.62], 4)])
+def test_cvs_that_help_only_together_are_all_taken(explained, knee):
+    assert find_knee(explained).n_cvs == knee
+
+
+def test_a_curve_without_a_bend_is_told():
+    straight = find_knee([0.1, 0.2, 0.3, 0.4, 0.5])
+    assert straight.n_cvs == 3
+    assert "hardly bends" in straight.reason
+    assert "hardly bends" in find_knee([0.5, 0.5, 0.5, 0.5, 0.5, 0.9]).reason
+    assert "hardly bends" not in find_knee([0.4, 0.8, 0.81, 0.82]).reason
 
 
 @pytest.mark.parametrize("explained", [[-0.02, -0.01, -0.02, -0.03], [-0.3, -0.1, -0.2, -0.1]])

@@ -108,6 +108,12 @@ def test_a_single_network_has_no_panel_of_agreement(training):
     assert len(plotting.draw_training(alone).axes) == 2
 
 
+def test_rounds_with_too_few_frames_to_compare_are_left_out(training):
+    training.loc[training["round"] == 1, ["restart_correlation_mean", "restart_correlation_smallest"]] = np.nan
+    agreement = plotting.draw_training(training).axes[2]
+    np.testing.assert_array_equal(agreement.lines[1].get_ydata(), [np.nan, 0.94])
+
+
 def test_the_chosen_number_of_cvs_is_marked():
     table = pd.DataFrame({"n_cvs": [1, 2, 3, 4], "fve_validation": [0.4, 0.8, 0.81, 0.82], "chosen": [0, 1, 0, 0]})
     curve, chosen = plotting.draw_n_cvs(table.astype({"chosen": bool})).axes[0].lines

@@ -8,6 +8,10 @@ import numpy as np
 LEAST_CORRELATION = 0.9
 """Smallest canonical correlation of two latents from which they span the same collective variables."""
 
+FRAMES_PER_COORDINATE = 10
+"""Fewest frames for each coordinate of two latents. With fewer, chance correlates them: if there are no more frames
+than coordinates, some correlations are 1 whatever the latents; with ten times as many they are 0.2 on average."""
+
 _RANK_TOLERANCE = 1e-6  # relative singular value below which a latent does not vary in a direction
 
 
@@ -50,7 +54,7 @@ class Agreement:
     """How far the latents of several networks agree.
 
     Attributes:
-        mean: The mean canonical correlation over all pairs of networks; None with one network only.
+        mean: The mean canonical correlation over all pairs of networks; None if there is nothing to compare.
         smallest: The smallest one of any pair.
     """
 
@@ -59,7 +63,7 @@ class Agreement:
 
     @property
     def is_sufficient(self) -> bool | None:
-        """Whether every direction of every latent is found by every other; None with one network only."""
+        """Whether every direction of every latent is found by every other; None if there is nothing to compare."""
         return None if self.smallest is None else self.smallest >= LEAST_CORRELATION
 
 
@@ -68,7 +72,13 @@ def compare_latents(latents: list[np.ndarray]) -> Agreement:
 
     Args:
         latents: The same frames' ``latent_coordinates`` by each network, with ``shape=(n_frames, n_coordinates)``.
+
+    Returns:
+        Their agreement, without numbers if there is one network only or there are too few frames (``FRAMES_PER_COORDINATE``).
     """
+    widest = sum(sorted(latent.shape[1] for latent in latents)[-2:])
+    if len(latents[0]) < FRAMES_PER_COORDINATE * widest:
+        return Agreement(None, None)
     pairs = [canonical_correlations(first, second) for first, second in combinations(latents, 2)]
     if not pairs:
         return Agreement(None, None)

@@ -54,7 +54,7 @@ def greek(name: str) -> str:
 def draw_training(table: pd.DataFrame) -> Figure:
     """Draw the loss over the epochs of every round, the explained variance, and how far the restarts agree."""
     agreement = table.groupby("round")[["restart_correlation_mean", "restart_correlation_smallest"]].first()
-    compared = bool(agreement.notna().all(axis=None))
+    compared = bool(agreement.notna().any(axis=None))
     widths = [1.4, 1, 1] if compared else [1.5, 1]
     figure, axes = plt.subplots(1, len(widths), figsize=(3.0 * len(widths) + 1.0, 3.0), width_ratios=widths)
     left, middle = axes[:2]

@@ -7,11 +7,11 @@ import numpy as np
 from mesaflow.dataset import TrainingSet
 from mesaflow.decoder import Decoder
 from mesaflow.encoder import Encoder
-from mesaflow.morphs import path_along, save_models, save_path
+from mesaflow.morphs import walk, write_morph, write_walk
 from mesaflow.progress import log_to
 from mesaflow.trajectories import load_topology
 
-MOST_FRAMES = 5000  # of a stage: over a hundred for every model of a path
+MOST_FRAMES = 5000  # of a stage: over a hundred for every step of a walk
 
 
 def main(snakemake):
@@ -25,9 +25,9 @@ def main(snakemake):
             cvs = encoder.evaluate(training_set.frames[chosen])
             folder = Path(snakemake.output.morphs) / stage
             for k in range(encoder.n_cvs):
-                path = path_along(cvs, encoder.periods, k)
-                save_path(folder / f"cv_{k + 1}.csv", path)
-                save_models(folder / f"cv_{k + 1}.pdb", topology, decoder.atoms, decoder.decode(path))
+                path = walk(cvs, encoder.periods, k)
+                write_walk(folder / f"cv_{k + 1}.csv", path)
+                write_morph(folder / f"cv_{k + 1}.pdb", topology, decoder.atoms, decoder.decode(path))
             log.info("%s: %d morphs", stage, encoder.n_cvs)
 
 

@@ -1,4 +1,4 @@
-"""Morphs: what a decoder returns along each collective variable, as PDB files of many models."""
+"""Morphs: what a decoder makes of a walk along one collective variable, for a molecular viewer to play."""
 
 from pathlib import Path
 
@@ -8,84 +8,107 @@ import numpy as np
 from .encoder import minimum_image
 from .files import write_atomically
 
-N_MODELS = 36
-"""Models of a morph: steps of 10° round a circle, and a second and a half of film."""
+N_STEPS = 36
+"""Steps of a walk: 10° each round a whole circle, and smooth to the eye along a line."""
 
-_QUANTILES = 0.01, 0.99
-"""Where the path along a linear CV begins and ends: what the frames span, but for their outliers."""
+_FRACTION_WALKED = 0.98  # of the frames: a walk leaves out the outliers at its ends
+_WHOLE_CIRCLE = 11 / 12  # an arc that is longer than this fraction of the circle is walked as all of it
+_MOST_CANDIDATES = 100  # frames that a step chooses from
+_ROUNDING = 1e-9  # CV units: keeps the frames of a CV that has collapsed to one value
 
-_ANGSTROMS_PER_NM = 10.0
 
+def walk(cvs: np.ndarray, periods: np.ndarray, k: int) -> np.ndarray:
+    """Walk along one collective variable through where the frames are.
 
-def path_along(cvs: np.ndarray, periods: np.ndarray, k: int, n_models: int = N_MODELS) -> np.ndarray:
-    """Return a path along one collective variable through where the frames are.
-
-    The CV goes evenly from a low to a high quantile, or once round its circle. The others take the mean, on the circle where
-    they are circular, over the frames, which count less the farther they lie along the CV (E. A. Nadaraya, Theory Probab. Appl.
-    9, 141 (1964), doi:10.1137/1109020; Gaussian weights one step wide). So the path follows the frames where the CVs go together. In a gap
-    of the frames it goes by those next to it; where the frames fall into several branches it runs between them.
+    The walk goes evenly along the shortest stretch of the CV that holds nearly all frames; of a circular CV this may be the
+    whole circle. At each step the other CVs are those of a frame that is less than a step away in this one, chosen so that
+    the squared lengths of all steps add up to the least (dynamic programming). The mean of such frames would not do: where
+    they fall into several branches it lies between these, and decodes to no conformation of the molecule.
 
     Args:
-        cvs: The collective variables of frames with ``shape=(n_frames, n_cvs)``.
-        periods: Their periods with ``shape=(n_cvs,)``, infinity for a linear one.
-        k: The collective variable.
-        n_models: The points of the path.
+        cvs: The collective variables of the frames with ``shape=(n_frames, n_cvs)``.
+        periods: Their periods, 2π or infinity, with ``shape=(n_cvs,)``.
+        k: The CV to walk along.
 
     Returns:
-        The path with ``shape=(n_models, n_cvs)``.
+        The CVs of each step with ``shape=(n_steps, n_cvs)``, at most ``N_STEPS`` of them, since a step that has no frame near
+        it is left out.
     """
-    if np.isfinite(periods[k]):
-        values = periods[k] * (np.arange(n_models) / n_models - 0.5)
-        step = periods[k] / n_models
+    values, spacing, closed = _stretch(cvs[:, k], periods[k])
+    candidates, kept = [], []
+    for value in values:
+        distances = np.abs(minimum_image(cvs[:, [k]] - value, periods[[k]]))[:, 0]
+        near = np.flatnonzero(distances <= spacing + _ROUNDING)
+        if len(near):
+            kept.append(value)
+            candidates.append(cvs[near[:: -(-len(near) // _MOST_CANDIDATES)]])
+    unit = np.where(np.isfinite(periods), 1.0, np.maximum(cvs.std(axis=0), _ROUNDING))
+    if closed:  # the lap in the middle of two closes upon itself
+        n_steps, half = len(kept), len(kept) // 2
+        path = _shortest_path(candidates + candidates, periods, unit)[half : half + n_steps]
+        path = np.roll(path, half, axis=0)
     else:
-        values = np.linspace(*np.quantile(cvs[:, k], _QUANTILES), n_models)
-        step = values[1] - values[0]
-    distances = np.abs(minimum_image(values[:, None, None] - cvs[None, :, [k]], periods[[k]]))[..., 0]
-    # Relative to the nearest frame, so that the weights of a gap do not all vanish.
-    squares = distances**2 - distances.min(axis=1, keepdims=True) ** 2
-    weights = np.exp(-0.5 * squares / step**2) if step > 0 else np.ones_like(squares)
-    path = _weighted_means(cvs, periods, weights / weights.sum(axis=1, keepdims=True))
-    path[:, k] = values
+        path = _shortest_path(candidates, periods, unit)
+    path[:, k] = kept
     return path
 
 
-def _weighted_means(cvs: np.ndarray, periods: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the mean of each CV for each row of ``weights``, with ``shape=(n_rows, n_cvs)``."""
-    means = weights @ cvs
-    circular = np.isfinite(periods)
-    per_radian = periods[circular] / (2 * np.pi)
-    angles = cvs[:, circular] / per_radian
-    means[:, circular] = np.arctan2(weights @ np.sin(angles), weights @ np.cos(angles)) * per_radian
-    return means
+def _stretch(values: np.ndarray, period: float) -> tuple[np.ndarray, float, bool]:
+    """Return the steps along a CV, the distance between them, and whether they close a circle."""
+    n_frames = len(values)
+    n_inside = max(1, round(_FRACTION_WALKED * n_frames))
+    ordered = np.sort(values if np.isinf(period) else np.mod(values, period))
+    if np.isfinite(period):
+        ordered = np.concatenate([ordered, ordered[: n_inside - 1] + period])
+    lengths = ordered[n_inside - 1 :] - ordered[: len(ordered) - n_inside + 1]
+    start, length = ordered[np.argmin(lengths)], lengths.min()
+    closed = bool(length > _WHOLE_CIRCLE * period)
+    if closed:
+        length = period * (1 - 1 / N_STEPS)
+    steps = np.linspace(start, start + length, N_STEPS)
+    return minimum_image(steps[:, None], np.array([period]))[:, 0], length / (N_STEPS - 1), closed
 
 
-def save_path(file: Path, path: np.ndarray) -> None:
-    """Write a path with ``shape=(n_models, n_cvs)`` as CSV, one row a model."""
-    header = ",".join(f"cv_{k + 1}" for k in range(path.shape[1]))
-    write_atomically(
-        file, lambda temporary: np.savetxt(temporary, path, delimiter=",", fmt="%.6g", header=header, comments="")
-    )
+def _shortest_path(candidates: list[np.ndarray], periods: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """Choose one candidate a step so that the squared displacements, in multiples of a unit, add up to the least."""
+    cost, previous = np.zeros(len(candidates[0])), []
+    for before, after in zip(candidates[:-1], candidates[1:], strict=True):
+        displacements = minimum_image(before[:, None] - after[None], periods) / unit
+        total = cost[:, None] + (displacements**2).sum(axis=2)
+        previous.append(total.argmin(axis=0))
+        cost = total.min(axis=0)
+    chosen = [int(cost.argmin())]
+    for step in reversed(previous):
+        chosen.append(int(step[chosen[-1]]))
+    return np.array([frames[i] for frames, i in zip(candidates, reversed(chosen), strict=True)])
 
 
-def save_models(path: Path, topology: mdtraj.Topology, atoms: np.ndarray, models: np.ndarray) -> None:
-    """Write models of some atoms to a PDB file whose bytes depend on nothing else.
+def write_morph(path: Path, topology: mdtraj.Topology, atoms: np.ndarray, positions: np.ndarray) -> None:
+    """Write conformations of some atoms as the models of a PDB file whose bytes depend on nothing else.
 
     Args:
         path: The file.
-        topology: The topology of all atoms.
-        atoms: The topology indices of the atoms.
-        models: Their coordinates [nm] with ``shape=(n_models, n_atoms, 3)``.
+        topology: The topology.
+        atoms: The topology indices of the atoms, ascending.
+        positions: Their coordinates [nm] with ``shape=(n_models, n_atoms, 3)``.
     """
+
     part = topology.subset(atoms)
     for atom in part.atoms:
-        atom.serial = None  # counted anew, as mdtraj counts them in CONECT records
+        atom.serial = atom.index + 1  # by which mdtraj writes bonds, whatever the number of the atom
 
     def write(temporary: Path) -> None:
         with mdtraj.formats.PDBTrajectoryFile(str(temporary), "w") as file:
-            for number, coordinates in enumerate(models, start=1):
-                file.write(coordinates * _ANGSTROMS_PER_NM, part, modelIndex=number)
+            for i, model in enumerate(positions, start=1):
+                file.write(model * 10, part, modelIndex=i)  # PDB holds Å
         lines = temporary.read_text().splitlines(keepends=True)
-        first = next(i for i, line in enumerate(lines) if line.startswith("MODEL"))
-        temporary.write_text("".join(lines[first:]))  # the lines before it name the date of writing
+        temporary.write_text("".join(line for line in lines if not line.startswith("REMARK")))  # the date of writing
 
     write_atomically(path, write)
+
+
+def write_walk(path: Path, cvs: np.ndarray) -> None:
+    """Write the CVs of the models of a morph, with ``shape=(n_models, n_cvs)``, as CSV."""
+    header = ",".join(["model", *(f"cv_{k + 1}" for k in range(cvs.shape[1]))])
+    rows = [",".join([str(i), *(f"{value:.6g}" for value in row)]) for i, row in enumerate(cvs, start=1)]
+    write_atomically(path, lambda temporary: temporary.write_text("\n".join([header, *rows]) + "\n"))

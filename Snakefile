@@ -21,6 +21,7 @@ rule all:
     default_target: True
     input:
         run_results,
+        open_surfaces,
 
 
 rule learn:

@@ -31,7 +31,7 @@ def main() -> None:
     defaults, rows = default_training(), []
     for path in map(Path, sys.argv[1:]):
         training_set = TrainingSet.load(path)
-        selected = training_set.select(defaults["max_frames"])
+        selected = training_set.selected
         for invariance in ("augmentation", "alignment"):
             section = defaults | {"invariance": invariance, "cv_layer": "circular"}
             settings = TrainingSettings.from_config(section, Features(), (), N_CVS)

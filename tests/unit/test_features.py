@@ -60,7 +60,7 @@ def test_features_count_atoms_within_those_that_the_network_sees(topology, atoms
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"dihedrals": ["chi1"]}, "training.dihedrals finds nothing"),
+        ({"dihedrals": ["chi1"]}, "training.dihedrals names 'chi1'"),
         (
             {"dihedrals": [["name N", "name CA", "name C", "name CB"]]},
             r"dihedrals\[0\]\[0\] is 'name N', which matches 2",
@@ -70,7 +70,8 @@ def test_features_count_atoms_within_those_that_the_network_sees(topology, atoms
             "needs the atoms ALA2-CB, which training.atoms leaves out",
         ),
         ({"distances": "name CB HA"}, "training.distances needs the atoms"),
-        ({"distances": "name CA"}, "training.distances finds nothing"),
+        ({"distances": "name CA"}, "training.distances is 'name CA', which selects one atom"),
+        ({"dihedrals": ["phi", "chi1"]}, "training.dihedrals names 'chi1', and the structure has none"),
         ({"distances": "name XX"}, "training.distances is 'name XX'"),
         ({"distances": [["name CB", "name CB"]]}, "names an atom twice"),
     ],

@@ -40,7 +40,7 @@ def group(kind: str = "positions", **changes) -> dict:
 def find(topology, atoms, structure):
     def find_in_alanine(*groups: dict, invariance: str = "alignment"):
         training = {"outputs": list(groups), "invariance": invariance}
-        return find_outputs(topology, atoms, training, lambda path: structure)
+        return find_outputs(topology, atoms, training, lambda path, key: structure)
 
     return find_in_alanine
 
@@ -113,10 +113,15 @@ def test_targets_do_not_depend_on_how_many_frames_are_superposed_at_a_time(struc
     ("groups", "message"),
     [
         ([group("distances")], "distances only"),
+        (
+            [group(), group("distances", distances="resname ALA and name CA")],
+            r"outputs\[1\].distances .* selects one atom",
+        ),
         ([group(atoms="name XX")], r"outputs\[0\].atoms is 'name XX'"),
         ([group(), group(atoms="name CB N CA")], r"outputs\[1\].atoms needs the atoms ALA2-CB"),
         ([group(align="name CA CB N")], r"outputs\[0\].align needs the atoms ALA2-CB"),
         ([group(align="resname ALA and name N CA")], r"outputs\[0\].align has 2 atoms"),
+        ([group(atoms="resname ALA and name N CA")], r"outputs\[0\].atoms has 2 atoms"),
         ([group(atom_weights={"name CB": 2})], "needs the atoms ALA2-CB"),
         ([group(atoms="name N CA C", atom_weights={"name CH3": 2})], "matches no atom of"),
         ([group(), group("distances", distances=[["name CA", "name XX"]])], "matches no atom"),
@@ -130,7 +135,7 @@ def test_outputs_that_cannot_be_found_are_refused(find, groups, message):
 def test_a_reference_on_a_line_is_refused(topology, atoms):
     line = np.linspace(0, 1, len(atoms))[:, None] * np.ones(3)
     with pytest.raises(InputError, match="on one line"):
-        find_outputs(topology, atoms, {"outputs": [group()], "invariance": "alignment"}, lambda path: line)
+        find_outputs(topology, atoms, {"outputs": [group()], "invariance": "alignment"}, lambda path, key: line)
 
 
 def test_distances_alone_need_augmentation(find):

@@ -283,7 +283,19 @@ def test_numbers_that_are_not_finite_are_refused(schema, key, value):
         ),
         (
             {"training.invariance": "none", "training.outputs": [{"kind": "positions"}, {"kind": "distances"}]},
-            "training.outputs has distances with training.invariance 'none'",
+            r"training.outputs\[1\] has distances with training.invariance 'none'",
+        ),
+        (
+            {"training.outputs": [{"kind": "distances", "align": "name CA"}, {"kind": "positions"}]},
+            r"training.outputs\[0\].align has no effect on an output of kind distances",
+        ),
+        (
+            {"training.outputs": [{"kind": "positions", "distances": "name CA N"}]},
+            r"training.outputs\[0\].distances has no effect on an output of kind positions",
+        ),
+        (
+            {"training.invariance": "none", "training.outputs": [{"kind": "positions", "align": "name CA"}]},
+            r"training.outputs\[0\] names align or reference with training.invariance 'none'",
         ),
         (
             {"production.ramp_ps": 60, "production.length_ps": 50},
@@ -291,11 +303,11 @@ def test_numbers_that_are_not_finite_are_refused(schema, key, value):
         ),
     ],
 )
-def test_references_that_do_not_fit_are_refused(resolved, changes, message):
+def test_references_that_do_not_fit_are_refused(resolved, schema, changes, message):
     for key, value in changes.items():
         resolved = changed(resolved, key, value)
     with pytest.raises(InputError, match=message):
-        check_references(resolved)
+        check_references(resolve_config(resolved, schema))
 
 
 @pytest.mark.parametrize(

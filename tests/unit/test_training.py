@@ -248,10 +248,31 @@ def test_every_optimizer_learns(fit, optimizer, schedule):
     assert result.loss_curve[result.best_epoch - 1, 1] < 0.3 * result.loss_curve[0, 1]
 
 
-def test_nesterov_momentum_changes_the_steps(fit):
+def test_momentum_is_nesterovs(fit, monkeypatch):
+    made = []
+
+    class Recorded(torch.optim.SGD):
+        def __init__(self, *arguments, **options):
+            made.append(options)
+            super().__init__(*arguments, **options)
+
+    monkeypatch.setattr(torch.optim, "SGD", Recorded)
     settings = replace(QUICK, optimizer="sgd", max_epochs=2)
     with_momentum, without = fit(settings), fit(replace(settings, momentum=0.0))
+    assert [(options["momentum"], options["nesterov"]) for options in made] == [(0.9, True), (0.0, False)]
     assert np.abs(with_momentum.loss_curve - without.loss_curve).max() > 0
+
+
+def test_a_second_thread_changes_no_result(fit):
+    settings = replace(QUICK, invariance="augmentation", noise=0.02, max_epochs=3)
+    alone = fit(settings)
+    torch.set_num_threads(2)
+    try:
+        beside = fit(settings)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+    assert_same_network(alone.encoder, beside.encoder)
 
 
 def test_weight_decay_shrinks_the_weights(fit):

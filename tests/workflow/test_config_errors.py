@@ -51,6 +51,14 @@ FAULTS = {
         {"training": {"outputs": [{"kind": "distances"}]}},
         ("training.outputs", "distances only", "augmentation"),
     ),
+    "distances of one atom": (
+        {
+            "training": {
+                "outputs": [{"kind": "positions"}, {"kind": "distances", "distances": "resname ALA and name CA"}]
+            }
+        },
+        ("training.outputs[1].distances", "one atom", "needs two"),
+    ),
     "missing reference": (
         {"training": {"reference": "nowhere.pdb"}},
         ("training.reference", "'nowhere.pdb'", "no such file"),

@@ -220,8 +220,17 @@ def training_settings(wildcards) -> dict:
     training = drop(run["training"], *DATA_KEYS, "trajectories", "n_restarts")
     if wildcards.stage == "production":
         training |= keep(run["production"], NETWORK_KEYS)
-    unused = {"n_cvs", "max_n_cvs"} | {"dihedrals", "distances"} - {*training["inputs"]}  # n_cvs is a wildcard
-    return drop(training, *unused)
+    return drop(training, "n_cvs", "max_n_cvs", *keys_without_effect(training))  # n_cvs is a wildcard
+
+
+def keys_without_effect(training: dict) -> set[str]:
+    """Name the keys of a network that have no effect beside the others."""
+    unused = {"dihedrals", "distances"} - {*training["inputs"]}
+    if training["optimizer"] != "sgd":
+        unused.add("momentum")
+    if "distances" not in training["inputs"] and all(group["kind"] == "positions" for group in training["outputs"]):
+        unused.add("distance_scale_nm")
+    return unused
 
 
 def pose_settings(wildcards) -> dict:
@@ -229,8 +238,9 @@ def pose_settings(wildcards) -> dict:
     training = RUNS[wildcards.run]["training"]
     kinds = training["cv_layer"]
     own = {"cv_layer": kinds if isinstance(kinds, str) else kinds[0], "hierarchy": "none"}
-    unused = ("inputs", "dihedrals", "distances", "outputs", "invariance", "n_cvs")
-    return drop(training, *DATA_KEYS, *unused, "trajectories", "n_restarts") | own
+    unused = ("inputs", "dihedrals", "distances", "distance_scale_nm", "outputs", "invariance", "n_cvs", "max_n_cvs")
+    unused += (*keys_without_effect(training), "trajectories", "n_restarts")
+    return drop(training, *DATA_KEYS, *unused) | own
 
 
 def placement_settings(wildcards) -> dict:
@@ -420,16 +430,30 @@ def projection_settings(wildcards) -> dict:
     return {"cv_bins": run["free_energy"]["cv_bins"], "observables": run["observables"]}
 
 
-def surfaces_of(run: str) -> dict[str, list[str]]:
-    """Return the axes of every free-energy surface of a run by its name: the configured ones, and those over the CVs.
-
-    How many CVs ``production.n_cvs: auto`` comes to is known once the production windows are placed.
-    """
+def surfaces_of(run: str) -> list[str]:
+    """Name the free-energy surfaces of a run: the configured ones, and those over the CVs if their number is given."""
+    names = ["_".join(axes) for axes in RUNS[run]["free_energy"]["surfaces"]]
     n_cvs = RUNS[run]["production"]["n_cvs"]
-    if n_cvs == "auto":
-        n_cvs = count_cvs(checkpoints.place_windows.get(run=run, stage="production").output.manifest)
-    over_cvs = [[f"cv_{k + 1}"] for k in range(n_cvs)] + ([["cv_1", "cv_2"]] if n_cvs > 1 else [])
-    return {"_".join(axes): axes for axes in [*RUNS[run]["free_energy"]["surfaces"], *over_cvs]}
+    return names if n_cvs == "auto" else [*names, *surfaces_over_cvs(n_cvs)]
+
+
+def surfaces_over_cvs(n_cvs: int) -> list[str]:
+    return [f"cv_{k + 1}" for k in range(n_cvs)] + (["cv_1_cv_2"] if n_cvs > 1 else [])
+
+
+def files_of_surfaces(run: str, names: list[str]) -> list[str]:
+    tables = [f"results/{run}/free_energy/fes_{name}.csv" for name in names]
+    return tables + [f"results/{run}/figures/fes_{name}.svg" for name in names]
+
+
+def open_surfaces(wildcards) -> list[str]:
+    """Return the surfaces over the CVs where their number is known only once the production windows are placed."""
+    files = []
+    for run in RUNS:
+        if RUNS[run]["production"]["n_cvs"] == "auto":
+            manifest = checkpoints.place_windows.get(run=run, stage="production").output.manifest
+            files += files_of_surfaces(run, surfaces_over_cvs(count_cvs(manifest)))
+    return files
 
 
 def surface_axes(wildcards) -> list[str]:
@@ -506,7 +530,6 @@ def figures_of(run: str) -> list[str]:
         "cv_correlations",
         "cv_gradients",
         *(f"latent_{stage}" for stage in stages),
-        *(f"fes_{name}" for name in surfaces_of(run)),
     ]
     names += [f"coverage_map_{name}" for name in coverage] + [f"coverage_growth_{name}" for name in coverage]
     names += [f"n_cvs_{stage}" for stage in open_stages]
@@ -533,8 +556,7 @@ def run_results(wildcards) -> list[str]:
     for run in RUNS:
         names = ["provenance.json", "rounds.csv", "summary.txt"]
         results += [f"results/{run}/{name}" for name in names]
-        results += [f"results/{run}/free_energy/fes_{name}.csv" for name in surfaces_of(run)]
-        results += figures_of(run)
+        results += files_of_surfaces(run, surfaces_of(run)) + figures_of(run)
         if returns_positions(run):
             results.append(f"results/{run}/morphs")
     return results
@@ -543,7 +565,9 @@ def run_results(wildcards) -> list[str]:
 def learning_results(wildcards) -> list[str]:
     """Return what is learned, without any round, from the trajectories from elsewhere and the seed."""
     names = ["round-1/encoder.npz", "round-1/decoder.npz", "round-1/training.json", "figures/learning.svg"]
-    return [f"results/{run}/{name}" for run in RUNS for name in names]
+    open_runs = [run for run in RUNS if RUNS[run]["training"]["n_cvs"] == "auto"]
+    curves = [f"results/{run}/figures/n_cvs_round-1.svg" for run in open_runs]
+    return [f"results/{run}/{name}" for run in RUNS for name in names] + curves
 
 
 def record_configs() -> None:

@@ -14,7 +14,7 @@ from mesaflow.trajectories import load_reference, load_topology, select_atoms
 def read_weights(samples: list[str], trajectories: list[str], temperature: float) -> dict[str, np.ndarray]:
     """Return the weights of the frames of biased trajectories by file; samples are listed in the same order."""
     weights = {}
-    for path, trajectory in zip(samples, trajectories, strict=False):
+    for path, trajectory in zip(samples, trajectories if samples else [], strict=True):
         table = pd.read_parquet(path, columns=["window", "bias_kJ_per_mol"])
         weights[trajectory] = unbiasing_weights(
             table["bias_kJ_per_mol"].to_numpy(), table["window"].to_numpy(), temperature

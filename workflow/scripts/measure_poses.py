@@ -25,7 +25,7 @@ def main(snakemake):
     latents, fractions = [], []
     with log_to(snakemake.log[0]) as log:
         training_set = TrainingSet.load(snakemake.input.training_set)
-        selected = training_set.select(settings["max_frames"])
+        selected = training_set.selected
         posed = pose_frames(training_set, rng)
         for invariance in INVARIANCES:
             with EpochProgress(settings["max_epochs"], invariance) as progress:

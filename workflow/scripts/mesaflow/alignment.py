@@ -7,6 +7,8 @@ import numpy as np
 
 from .errors import InputError
 
+_AT_ONCE = 8192  # frames, of which intermediate results are in double precision
+
 _SMALLEST_SPREAD = 1e-3
 """Reference structures whose second principal spread is below this [nm] are collinear: no unique superposition."""
 
@@ -49,6 +51,12 @@ def superpose(frames: np.ndarray, reference: np.ndarray, align: np.ndarray | Non
     return centered @ optimal_rotations(centered[:, chosen], center(reference[chosen]))
 
 
+def superpose_in_parts(frames: np.ndarray, reference: np.ndarray, align: np.ndarray | None = None) -> np.ndarray:
+    """Superpose as ``superpose`` does, but return single precision, and never hold more than some frames in double."""
+    parts = [frames[start : start + _AT_ONCE] for start in range(0, max(len(frames), 1), _AT_ONCE)]
+    return np.concatenate([superpose(part, reference, align).astype(np.float32) for part in parts])
+
+
 def check_reference(reference: np.ndarray, name: str) -> None:
     """Refuse a structure on which nothing can be superposed uniquely.
 
@@ -59,6 +67,8 @@ def check_reference(reference: np.ndarray, name: str) -> None:
     Raises:
         InputError: If it has fewer than three atoms, or all its atoms lie on one line.
     """
+    if not np.isfinite(reference).all():
+        raise InputError(f"{name} has coordinates that are not finite; give another structure.")
     if len(reference) < 3:
         raise InputError(f"{name} has {len(reference)} atoms; superposition needs at least 3: select more atoms.")
     spreads = np.linalg.svd(center(np.asarray(reference, dtype=float)), compute_uv=False)

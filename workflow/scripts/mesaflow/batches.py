@@ -1,7 +1,9 @@
 """The frames of a training set as batches of inputs and targets, augmented on the fly (torch)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +23,21 @@ Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]
 """Inputs with ``shape=(n, n_inputs)``, targets with ``shape=(n, n_outputs)``, and the frames' weights with ``shape=(n,)``."""
 
 
+def _one_ahead(
+    make: Callable[[torch.Tensor], Batch], indices: tuple[torch.Tensor, ...], spare_thread: bool
+) -> Iterator[Batch]:
+    """Make batches in their order, each while the one before it is in use if there is a thread to spare."""
+    if not spare_thread:
+        yield from map(make, indices)
+        return
+    with ThreadPoolExecutor(1) as executor:
+        ahead = executor.submit(make, indices[0])
+        for index in indices[1:]:
+            made, ahead = ahead.result(), executor.submit(make, index)
+            yield made
+        yield ahead.result()
+
+
 class Batches:
     """Frames that come out as batches.
 
@@ -30,6 +47,7 @@ class Batches:
         layout: What the network is to return.
         settings: How the inputs are made.
         generator: The source of random numbers; its device is the one that batches are made on.
+        spare_thread: Whether a thread of its own makes a batch while the one before it is in use.
     """
 
     def __init__(
@@ -39,6 +57,7 @@ class Batches:
         layout: OutputLayout,
         settings: "TrainingSettings",
         generator: torch.Generator,
+        spare_thread: bool = False,
     ):
         device = generator.device
         # Coordinates are kept in units of the scale, and in rows, which are gathered several times as fast as matrices.
@@ -56,6 +75,7 @@ class Batches:
             self.column_weights = torch.as_tensor(columns, dtype=torch.float32, device=device)
         self._settings = settings
         self._generator = generator
+        self._spare_thread = spare_thread
         self._rotates = settings.invariance != "alignment"
         self._posed = list(layout.positions()) if settings.invariance == "none" else []
 
@@ -68,8 +88,10 @@ class Batches:
         size = self._settings.batch_size
         for _ in range(n_passes):
             order = torch.randperm(len(self), generator=self._generator, device=self._frames.device)
-            for several in order.split(size * max(1, _AUGMENTED_AT_ONCE // size)):
-                inputs, targets, weights = self._make(several, self._noise)
+            indices = order.split(size * max(1, _AUGMENTED_AT_ONCE // size))
+            for inputs, targets, weights in _one_ahead(
+                partial(self._make, noise=self._noise), indices, self._spare_thread
+            ):
                 parts = [inputs.split(size), targets.split(size)]
                 parts.append([None] * len(parts[0]) if weights is None else weights.split(size))
                 yield from zip(*parts, strict=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .alignment import center, check_reference, superpose
+from .alignment import center, check_reference, superpose_in_parts
 from .errors import InputError
 from .files import read_arrays, write_arrays
 from .thinning import thin
@@ -122,7 +122,7 @@ def extend_training_set(
         weights: The weights of the frames of biased trajectories, by file.
 
     Raises:
-        InputError: If coordinates are not finite.
+        InputError: If coordinates are not finite, or a trajectory has more or fewer weights than frames.
     """
     rng = np.random.default_rng(random_seed)
     parts = {name: [getattr(training_set, name)] for name in _BY_FRAME}
@@ -130,8 +130,13 @@ def extend_training_set(
         if not np.isfinite(positions).all():
             raise InputError(f"the trajectory {path} holds coordinates that are not finite; remove it and run again.")
         n_frames = len(positions)
-        parts["frames"].append(superpose(positions, training_set.reference).astype(np.float32))
-        parts["weight"].append(np.asarray((weights or {}).get(path, np.ones(n_frames)), dtype=np.float32))
+        weight = np.ones(n_frames) if weights is None or path not in weights else weights[path]
+        if len(weight) != n_frames:
+            raise InputError(
+                f"the trajectory {path} holds {n_frames} frames, and its samples {len(weight)}; remove both and run again."
+            )
+        parts["frames"].append(superpose_in_parts(positions, training_set.reference))
+        parts["weight"].append(np.asarray(weight, dtype=np.float32))
         parts["role"].append(assign_roles(n_frames, validation_fraction, block_frames, rng))
         parts["trajectory"].append(np.full(n_frames, i, dtype=np.int32))
         parts["frame"].append(np.arange(n_frames, dtype=np.int32))

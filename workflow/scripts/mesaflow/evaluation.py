@@ -65,9 +65,10 @@ def _fractions(outputs: Callable[[torch.Tensor], list[torch.Tensor]], data: Batc
     total, sums = 0.0, None
     for inputs, targets, weights in data.clean_batches():
         weights = targets.new_ones(len(targets)) if weights is None else weights
-        values = [targets, *(targets - output for output in outputs(inputs))]
-        moments = torch.stack([torch.stack([weights @ value, weights @ value**2]).double() for value in values])
-        total, sums = total + weights.sum().double(), moments if sums is None else sums + moments
+        values = [value.double() for value in (targets, *(targets - output for output in outputs(inputs)))]
+        weights = weights.double()
+        moments = torch.stack([torch.stack([weights @ value, weights @ value**2]) for value in values])
+        total, sums = total + weights.sum(), moments if sums is None else sums + moments
     first, second = (sums / total).unbind(dim=1)
     variances = second - first**2
     variances = variances.sum(dim=1) if data.column_weights is None else variances @ data.column_weights.double()

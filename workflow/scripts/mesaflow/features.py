@@ -6,7 +6,7 @@ import mdtraj
 import numpy as np
 
 from .errors import InputError
-from .trajectories import select_atoms, select_single_atoms
+from .trajectories import atoms_of_molecules, select_atoms, select_single_atoms
 
 KINDS = ("positions", "dihedrals", "distances")
 """The kinds of input, in the order in which they enter the network."""
@@ -64,6 +64,7 @@ def find_features(topology: mdtraj.Topology, atoms: np.ndarray, training: dict) 
     kinds = training["inputs"]
     dihedrals, pairs = _no_atoms(4), _no_atoms(2)
     if "dihedrals" in kinds:
+        _check_named(topology, training["dihedrals"])
         found = find_dihedrals(topology, atoms, training["dihedrals"])
         dihedrals = _within(found, atoms, topology, "training.dihedrals", 4)
     if "distances" in kinds:
@@ -130,9 +131,15 @@ def find_dihedrals(
     return list(dict.fromkeys(found))
 
 
+def _check_named(topology: mdtraj.Topology, dihedrals: str | list[str | list[str]]) -> None:
+    """Refuse names of dihedrals that the topology has none of."""
+    for name in [item for item in dihedrals if isinstance(item, str)] if dihedrals != "bonded" else []:
+        if len(_NAMED_DIHEDRALS[name](topology)) == 0:
+            raise InputError(f"training.dihedrals names {name!r}, and the structure has none; drop it.")
+
+
 def _check_one_molecule(topology: mdtraj.Topology, key: str, atoms: tuple[int, ...]) -> None:
-    molecules = [{atom.index for atom in molecule} for molecule in topology.find_molecules()]
-    if not any(set(atoms) <= molecule for molecule in molecules):
+    if not set(atoms) <= {*atoms_of_molecules(topology, np.array(atoms[:1])).tolist()}:
         names = ", ".join(str(topology.atom(atom)) for atom in atoms)
         raise InputError(f"{key} runs across two molecules ({names}); choose four atoms of one.")
 
@@ -172,4 +179,6 @@ def find_pairs(
     if not isinstance(distances, str):
         return [select_single_atoms(topology, pair, f"{key}[{i}]") for i, pair in enumerate(distances)]
     chosen = atoms if distances == "all" else select_atoms(topology, distances, key)
+    if len(chosen) < 2:
+        raise InputError(f"{key} is {distances!r}, which selects one atom; a distance needs two: select more atoms.")
     return [(int(first), int(second)) for i, first in enumerate(chosen) for second in chosen[i + 1 :]]

@@ -9,7 +9,7 @@ import mdtraj
 import numpy as np
 
 from .errors import InputError
-from .trajectories import load_trajectory, select_atoms
+from .trajectories import atoms_of_molecules, load_trajectory, select_atoms
 
 KEY = "training.trajectories"
 
@@ -224,15 +224,6 @@ def describe_atoms(topology: mdtraj.Topology, atoms: np.ndarray) -> list[tuple[i
     chosen = [topology.atom(i) for i in atoms]
     numbers = {residue: i for i, residue in enumerate(dict.fromkeys(atom.residue.index for atom in chosen), start=1)}
     return [(numbers[atom.residue.index], atom.residue.name, atom.name) for atom in chosen]
-
-
-def atoms_of_molecules(topology: mdtraj.Topology, atoms: np.ndarray) -> np.ndarray:
-    """Return the indices, sorted, of all atoms of the molecules that some atoms belong to."""
-    if topology.n_bonds == 0:
-        return np.sort(atoms)
-    wanted = set(atoms.tolist())
-    molecules = [{atom.index for atom in molecule} for molecule in topology.find_molecules()]
-    return np.array(sorted(set().union(*(molecule for molecule in molecules if molecule & wanted))))
 
 
 def _index(atom: mdtraj.core.topology.Atom) -> int:

@@ -57,7 +57,8 @@ def find_knee(explained: list[float]) -> Knee:
     errors = {last: _error_of_two_lines(values, last) for last in range(2, n - 1)}
     smallest = min(errors.values())
     last = max(last for last, error in errors.items() if error <= smallest + _TIE)
-    jumps = gains[last - 1] > gains[: last - 1].mean() + _TIE
+    # A point that lies on both lines may fall to either part; it belongs to the part whose slope leads to it.
+    jumps = gains[last - 1] > (gains[: last - 1].mean() + gains[last:].mean()) / 2 + _TIE
     n_cvs = int(np.argmax(values >= values[last + jumps - 1])) + 1
     reason = (
         f"two lines, through d = 1 to {last} and d = {last + 1} to {n}, fit FVE(d) best; "

@@ -94,10 +94,8 @@ def train_network(
             diverges.
     """
 
-    def reference(path: str | None) -> np.ndarray:
-        if path is None:
-            return training_set.reference
-        return load_reference(path, topology, settings["atoms"], "training.outputs")
+    def reference(path: str | None, key: str) -> np.ndarray:
+        return training_set.reference if path is None else load_reference(path, topology, settings["atoms"], key)
 
     features = find_features(topology, training_set.atoms, settings)
     outputs = find_outputs(topology, training_set.atoms, settings, reference)

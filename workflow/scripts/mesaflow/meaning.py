@@ -8,6 +8,7 @@ import numpy as np
 from .bias import HarmonicRestraint
 from .encoder import Encoder
 from .features import find_dihedrals
+from .trajectories import atoms_of_molecules
 
 MOST_ATOMS = 20
 """Atoms between which distances are measured; the 190 pairs of 20 are as many as a person can look through."""
@@ -63,9 +64,8 @@ def _dihedrals(topology: mdtraj.Topology, atoms: np.ndarray, names: list[str]) -
     by_bond = {}
     for angle in _BACKBONE:
         for quadruple in find_dihedrals(topology, atoms, [angle]):
-            residue = names[quadruple[1]].rpartition("-")[
-                0
-            ]  # the second atom of all three belongs to the residue named
+            # The second atom of all three kinds belongs to the residue that they are named after.
+            residue = names[quadruple[1]].rpartition("-")[0]
             by_bond[frozenset(quadruple[1:3])] = Quantity(f"{angle} {residue}", "dihedral", quadruple)
     for quadruple in find_dihedrals(topology, atoms, "bonded"):
         second, third = names[quadruple[1]], names[quadruple[2]]
@@ -95,9 +95,7 @@ def _distances(topology: mdtraj.Topology, atoms: np.ndarray, names: list[str]) -
 
 def _radius(topology: mdtraj.Topology, atoms: np.ndarray) -> Quantity:
     """Return the radius of gyration of the heavy atoms of the molecules that have atoms seen."""
-    seen = {int(atom) for atom in atoms}
-    molecules = [{atom.index for atom in molecule} for molecule in topology.find_molecules()]
-    inside = set().union(*(molecule for molecule in molecules if molecule & seen))
+    inside = {*atoms_of_molecules(topology, atoms).tolist()}
     heavy = tuple(int(atom) for atom in topology.select("not element H") if atom in inside)
     return Quantity("radius of gyration", "radius_of_gyration", heavy)
 

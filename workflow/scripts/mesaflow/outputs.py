@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import mdtraj
 import numpy as np
 
-from .alignment import check_reference, superpose
+from .alignment import check_reference, superpose_in_parts
 from .errors import InputError
 from .features import find_pairs, renumber
 from .trajectories import select_atoms
 
-_CHUNK = 8192  # frames superposed at a time, so that double precision is never needed for all
+_CHUNK = 8192  # frames whose distances are measured at a time
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,7 @@ class PositionsOutput:
 
     def target(self, frames: np.ndarray) -> np.ndarray:
         """Return L(x) [nm] with ``shape=(n_frames, n_columns)`` in single precision."""
-        parts = [
-            superpose(part, self.reference, self.align)[:, self.atoms].reshape(len(part), -1).astype(np.float32)
-            for part in _chunks(frames)
-        ]
-        return np.concatenate(parts)
+        return superpose_in_parts(frames, self.reference, self.align)[:, self.atoms].reshape(len(frames), -1)
 
 
 @dataclass(frozen=True)
@@ -98,7 +94,7 @@ def find_outputs(
     topology: mdtraj.Topology,
     atoms: np.ndarray,
     training: dict,
-    load_reference: Callable[[str | None], np.ndarray],
+    load_reference: Callable[[str | None, str], np.ndarray],
 ) -> tuple[Output, ...]:
     """Find the atoms of a network's outputs.
 
@@ -107,7 +103,7 @@ def find_outputs(
         atoms: The indices of the atoms that the network sees, those of ``training.atoms``.
         training: The ``training`` section of a configuration, of which ``outputs`` and ``invariance`` are read.
         load_reference: Returns the positions [nm] of the atoms seen, with ``shape=(n_atoms, 3)``, in the structure that an
-            output names, or for None in the default one.
+            output names, or for None in the default one; it also takes the key, for errors.
 
     Raises:
         InputError: If a selection matches nothing or atoms outside ``training.atoms``, nothing can be superposed on a
@@ -121,7 +117,8 @@ def find_outputs(
             local = renumber(topology, atoms, np.array(pairs).ravel(), f"{key}.distances").reshape(-1, 2)
             outputs.append(DistancesOutput(local, float(group["weight"])))
         else:
-            outputs.append(_find_positions(topology, atoms, group, key, load_reference(group["reference"])))
+            reference = load_reference(group["reference"], f"{key}.reference")
+            outputs.append(_find_positions(topology, atoms, group, key, reference))
     if training["invariance"] == "alignment" and not any(isinstance(output, PositionsOutput) for output in outputs):
         raise InputError(
             "training.outputs has distances only, which training.invariance 'alignment' has nothing to superpose for; "
@@ -140,7 +137,7 @@ def _find_positions(
 
     returned = find(group["atoms"], f"{key}.atoms")
     align = returned if group["align"] is None else find(group["align"], f"{key}.align")
-    check_reference(reference[align], f"{key}.align")
+    check_reference(reference[align], f"{key}.atoms" if group["align"] is None else f"{key}.align")
     weights = np.ones(len(returned))
     for selection, weight in group["atom_weights"].items():
         name = f"{key}.atom_weights.{selection}"

@@ -250,11 +250,26 @@ def _check_network(network: dict, training: dict, section: str) -> None:
         raise InputError(
             f"{section}.hidden_layers is [], and training.hierarchy 'shared' shares the layer after them; give at least one."
         )
-    if training["invariance"] == "none" and any(group["kind"] != "positions" for group in training["outputs"]):
-        raise InputError(
-            "training.outputs has distances with training.invariance 'none', which returns a conformation in the pose it "
-            "came in; give outputs of kind positions only."
-        )
+    for i, group in enumerate(training["outputs"]):
+        _check_output(group, f"training.outputs[{i}]", training["invariance"])
+
+
+def _check_output(group: dict, key: str, invariance: str) -> None:
+    """Refuse keys of an output that would have no effect."""
+    others = ("distances",) if group["kind"] == "positions" else ("atoms", "align", "reference", "atom_weights")
+    unused = [name for name in others if group[name] not in (None, {}, "all")]
+    if unused:
+        raise InputError(f"{key}.{unused[0]} has no effect on an output of kind {group['kind']}; drop it.")
+    if invariance == "none":
+        if group["kind"] != "positions":
+            raise InputError(
+                f"{key} has distances with training.invariance 'none', which returns a conformation in the pose it came in; "
+                "give outputs of kind positions only."
+            )
+        if group["align"] or group["reference"]:
+            raise InputError(
+                f"{key} names align or reference with training.invariance 'none', which superposes nothing; drop them."
+            )
 
 
 def check_inputs(config: dict) -> None:
@@ -290,7 +305,7 @@ def _check_learning(config: dict, topology: "mdtraj.Topology", atoms: np.ndarray
 
     training = config["training"]
 
-    def reference(path: str | None, key: str = "training.outputs") -> np.ndarray:
+    def reference(path: str | None, key: str) -> np.ndarray:
         path = path or training["reference"]
         return positions if path is None else load_reference(path, topology, training["atoms"], key)
 

@@ -39,8 +39,8 @@ class TrainingSettings:
         outputs: What it is to return; without any, all atoms superposed on the reference.
         noise: The standard deviation [nm] of the noise on input coordinates.
         batch_size: Frames a step.
-        epoch_frames: The least number of frames shown in an epoch, each in a fresh pose with fresh noise: a smaller
-            training set is shown several times.
+        epoch_frames: About as many frames are shown in an epoch, each in a fresh pose with fresh noise: a smaller training
+            set is shown several times, a larger one once.
         max_epochs: The most epochs.
         patience: Epochs without a better validation loss after which training stops.
         optimizer: ``adamw``, ``adam``, or ``sgd`` with Nesterov momentum.
@@ -78,7 +78,11 @@ class TrainingSettings:
 
     @staticmethod
     def from_config(training: dict, features: Features, outputs: tuple[Output, ...], n_cvs: int) -> "TrainingSettings":
-        """Read the ``training`` section of a configuration, whose inputs and outputs are resolved, for ``n_cvs`` CVs."""
+        """Read the ``training`` section of a configuration, whose inputs and outputs are resolved, for ``n_cvs`` CVs.
+
+        Keys that have no effect beside the others may be left out: ``momentum`` but with ``sgd``, ``distance_scale_nm``
+        without distances.
+        """
         kinds = training["cv_layer"]
         return TrainingSettings(
             invariance=training["invariance"],
@@ -87,7 +91,7 @@ class TrainingSettings:
             hierarchy=training["hierarchy"],
             activation=training["activation"],
             scale=_scale_or_none(training["scale_nm"]),
-            distance_scale=_scale_or_none(training["distance_scale_nm"]),
+            distance_scale=_scale_or_none(training.get("distance_scale_nm", "auto")),
             features=features,
             outputs=outputs,
             noise=training["noise_nm"],
@@ -98,7 +102,7 @@ class TrainingSettings:
             optimizer=training["optimizer"],
             learning_rate=training["learning_rate"],
             learning_rate_schedule=training["learning_rate_schedule"],
-            momentum=training["momentum"],
+            momentum=training.get("momentum", 0.0),
             weight_decay=training["weight_decay"],
         )
 
@@ -110,8 +114,10 @@ class TrainingSettings:
         if scale is None:
             scale = float(np.sqrt(np.mean(np.square(frames), dtype=float)))
         if distance_scale is None:
-            offsets = frames[:, first] - frames[:, last]
-            distance_scale = float(np.sqrt(np.mean(np.square(offsets), dtype=float) * 3)) if len(first) else 1.0
+            squares = [
+                np.square(frames[:, i] - frames[:, j]).sum(axis=1).mean() for i, j in zip(first, last, strict=True)
+            ]
+            distance_scale = float(np.sqrt(np.mean(squares))) if squares else 1.0
         return replace(
             self,
             scale=scale,
@@ -189,7 +195,7 @@ def train(
         settings: How to train.
         random_seed: Seeds the weights, the batches, the poses and the noise.
         on_epoch: Called after every epoch.
-        weights: How much each frame counts, with ``shape=(n_frames,)``; equally by default.
+        weights: How much each frame counts in the loss and in the FVE, with ``shape=(n_frames,)``; equally by default.
 
     Raises:
         InputError: If there are no training or no validation frames, frames are not finite, or training diverges.
@@ -210,8 +216,9 @@ def train(
     torch.manual_seed(random_seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     generator = torch.Generator(device=device).manual_seed(random_seed)
+    n_threads = torch.get_num_threads()
     data, validation = (
-        Batches(frames[rows], None if weights is None else weights[rows], layout, settings, generator)
+        Batches(frames[rows], None if weights is None else weights[rows], layout, settings, generator, n_threads > 1)
         for rows in (~is_validation, is_validation)
     )
     network = Autoencoder(
@@ -222,7 +229,11 @@ def train(
         layout.n_columns,
         settings.hierarchy,
     ).to(device)
-    loss_curve, best_epoch = _fit(network, data, validation, settings, on_epoch)
+    torch.set_num_threads(max(1, n_threads - 1))  # one makes batches
+    try:
+        loss_curve, best_epoch = _fit(network, data, validation, settings, on_epoch)
+    finally:
+        torch.set_num_threads(n_threads)
 
     nodes = encoder_nodes(network, data)
     network.double()

@@ -129,6 +129,18 @@ def load_reference(path: str, topology: mdtraj.Topology, selection: str, key: st
     return structure.xyz[0, atoms].astype(float)
 
 
+def atoms_of_molecules(topology: mdtraj.Topology, atoms: np.ndarray) -> np.ndarray:
+    """Return the indices, sorted, of all atoms of the molecules that some atoms belong to.
+
+    A topology without bonds tells of no molecules; the whole of it counts as one.
+    """
+    if topology.n_bonds == 0:
+        return np.arange(topology.n_atoms)
+    wanted = set(np.asarray(atoms).tolist())
+    molecules = [{atom.index for atom in molecule} for molecule in topology.find_molecules()]
+    return np.array(sorted(set().union(*(molecule for molecule in molecules if molecule & wanted))))
+
+
 def select_single_atoms(topology: mdtraj.Topology, selections: list[str], key: str) -> tuple[int, ...]:
     """Find the atoms of a dihedral or a distance.
 

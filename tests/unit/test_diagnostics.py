@@ -11,17 +11,19 @@ from mesaflow.diagnostics import (
     Conformations,
     are_apart,
     effective_samples,
+    find_connected_parts,
     find_hidden_barriers,
     is_bimodal,
     judge,
-    n_connected_parts,
+    note_left_out,
 )
 from mesaflow.reweighting import Weights
 
 N_FRAMES = 400
 SOUND = {
     "n_failed_windows": 0,
-    "n_connected_parts": 1,
+    "windows_left_out": [],
+    "lowest_energy_left_out_RT": None,
     "bimodal_windows": [],
     "windows_apart": [],
     "states": {
@@ -144,15 +146,20 @@ def test_effective_samples_by_hand(weights, expected):
     assert effective_samples(np.array(weights, dtype=float)) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("between", "n_parts"), [(0.1, 1), (0.031, 1), (0.03, 2), (0.0, 2)])
-def test_windows_are_connected_by_overlap(between, n_parts):
+@pytest.mark.parametrize(("between", "second"), [(0.1, 0), (0.031, 0), (0.03, 1), (0.0, 1)])
+def test_windows_are_connected_by_overlap(between, second):
     overlap = np.array([[0.7, 0.3, 0, 0], [0.3, 0.6, between, 0], [0, between, 0.6, 0.3], [0, 0, 0.3, 0.7]])
-    assert n_connected_parts(overlap) == n_parts
+    assert find_connected_parts(overlap).tolist() == [0, 0, second, second]
+
+
+def test_an_overlap_of_windows_that_are_apart_connects_nothing():
+    overlap = np.full((3, 3), 1 / 3)
+    assert find_connected_parts(overlap, [(0, 1), (0, 2)]).tolist() == [0, 1, 1]
 
 
 def test_windows_that_overlap_with_none_are_parts_of_their_own():
-    assert n_connected_parts(np.eye(3)) == 3
-    assert n_connected_parts(np.ones((1, 1))) == 1
+    assert find_connected_parts(np.eye(3)).tolist() == [0, 1, 2]
+    assert find_connected_parts(np.ones((1, 1))).tolist() == [0]
 
 
 def changed(**changes) -> dict:
@@ -180,7 +187,10 @@ def test_without_states_the_windows_alone_are_judged():
     ("diagnostics", "words"),
     [
         (changed(n_failed_windows=3), ["3 windows failed", "lower the force constants"]),
-        (changed(n_connected_parts=2), ["2 parts that do not overlap", "production.n_windows"]),
+        (
+            changed(windows_left_out=[3, 4], lowest_energy_left_out_RT=4.9),
+            ["2 windows do not overlap with those around the start structure", "4.9 RT", "production.n_windows"],
+        ),
         (changed(bimodal_windows=[4, 8]), ["windows 4, 8 hold two conformations", "raise production.n_cvs"]),
         (changed(bimodal_windows=list(range(12))), ["windows 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more hold"]),
         (changed(windows_apart=[[1, 2], [4, 7]]), ["the pairs 1–2, 4–7 overlap", "raise production.n_cvs"]),
@@ -196,6 +206,14 @@ def test_each_fault_gives_one_reason_with_a_remedy(diagnostics, words):
     assert verdict == "not yet"
     (reason,) = reasons
     assert all(word in reason for word in words)
+
+
+def test_windows_of_high_energy_may_be_left_out():
+    diagnostics = changed(windows_left_out=[3, 4], lowest_energy_left_out_RT=5.1)
+    assert judge(diagnostics) == ("trustworthy", [])
+    (note,) = note_left_out(diagnostics)
+    assert "2 windows" in note and "5.1 RT" in note
+    assert note_left_out(SOUND) == note_left_out(changed(windows_left_out=[1], lowest_energy_left_out_RT=1.0)) == []
 
 
 def test_every_fault_is_told():

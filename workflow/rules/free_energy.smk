@@ -6,6 +6,7 @@ rule estimate_free_energy:
         trajectories=production_trajectories,
         observables="results/{run}/production/observables.parquet",
         encoder="results/{run}/production/encoder.npz",
+        relaxed="results/{run}/production/relaxed.npz",
         topology="results/{run}/system/topology.pdb",
     output:
         states="results/{run}/free_energy/states.csv",

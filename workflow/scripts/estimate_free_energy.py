@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from mesaflow.alignment import superpose
-from mesaflow.diagnostics import effective_samples, find_hidden_barriers, judge, n_connected_parts
+from mesaflow.diagnostics import effective_samples, find_connected_parts, find_hidden_barriers, judge, note_left_out
 from mesaflow.encoder import Encoder
-from mesaflow.files import read_json, write_arrays, write_json
+from mesaflow.files import read_arrays, read_json, write_arrays, write_json
 from mesaflow.manifest import center_columns, read_manifest
 from mesaflow.observables import describe_state, in_state
 from mesaflow.progress import log_to
@@ -22,6 +22,7 @@ from mesaflow.reweighting import (
     unwrap,
 )
 from mesaflow.trajectories import load_topology, load_trajectory
+from mesaflow.units import thermal_energy
 
 
 def collect_restraints(rows: list[dict], statuses: list[dict], encoder: Encoder) -> Restraints:
@@ -54,6 +55,25 @@ def split_halves(samples: pd.DataFrame, rows: np.ndarray) -> tuple[np.ndarray, n
     return rows[rank < size / 2], rows[rank >= size / 2]
 
 
+def find_left_out(weights: Weights, restraints: Restraints, apart: list[tuple[int, int]], encoder: Encoder) -> np.ndarray:
+    """Find the windows that no chain of overlaps connects with those around the start structure.
+
+    How free energies on the two sides of a gap compare is unknown, and MBAR would make something up.
+    """
+    index = {int(window): k for k, window in enumerate(weights.windows)}
+    parts = find_connected_parts(weights.overlap, [(index[i], index[j]) for i, j in apart])
+    start = encoder.evaluate(encoder.references[:1])
+    centers = restraints.centers[np.searchsorted(restraints.windows, weights.windows)]
+    home = parts[np.linalg.norm(encoder.displacement(centers, start), axis=1).argmin()]
+    return weights.windows[parts != home]
+
+
+def lowest_relaxed_energy(windows: np.ndarray, rows: list[dict], relaxed: str) -> float | None:
+    """Return the lowest energy [kJ/mol] above the lowest of all that a window starts from, None without windows."""
+    energies = read_arrays(relaxed)["energies"]
+    return min((float(energies[row["start_frame"]]) for row in rows if row["window"] in windows), default=None)
+
+
 def finite_or_none(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
@@ -66,7 +86,8 @@ def main(snakemake):
         samples = pd.concat([pd.read_parquet(path) for path in snakemake.input.samples], ignore_index=True)
         observables = pd.read_parquet(snakemake.input.observables)
         statuses = [status for path in snakemake.input.statuses for status in read_json(path)["windows"]]
-        restraints = collect_restraints(read_manifest(snakemake.input.manifest), statuses, encoder)
+        manifest = read_manifest(snakemake.input.manifest)
+        restraints = collect_restraints(manifest, statuses, encoder)
         topology = load_topology(snakemake.input.topology)
         frames = [load_trajectory(path, topology)[:, encoder.atoms] for path in snakemake.input.trajectories]
         coordinates = superpose(np.concatenate(frames), encoder.references[0]).reshape(len(samples), -1)
@@ -80,9 +101,14 @@ def main(snakemake):
         rows = decorrelate(unwrapped, discard)
         log.info("%d windows, %d samples, %d of them uncorrelated", len(restraints.windows), len(samples), len(rows))
         weights, states = estimate(rows, "all")
+        bimodal, apart = find_hidden_barriers(unwrapped, coordinates, weights, discard)
+        left_out = find_left_out(weights, restraints, apart, encoder)
+        if len(left_out):
+            log.info("windows that are not connected with the start structure: %s", left_out.tolist())
+            rows = rows[~samples["window"].iloc[rows].isin(left_out).to_numpy()]
+            weights, states = estimate(rows, "connected")
         log.info("states: %s", states)
         halves = [estimate(half, f"half-{i}")[1] for i, half in enumerate(split_halves(samples, rows))]
-        bimodal, apart = find_hidden_barriers(unwrapped, coordinates, weights, discard)
 
         table = observables.iloc[rows]
         state_diagnostics = {}
@@ -102,7 +128,8 @@ def main(snakemake):
                 "split_half_difference_in_errors": finite_or_none(difference),
                 "effective_samples": effective_samples(weights.weights[in_state(table, settings["states"][name])]),
             }
-        index = {int(window): k for k, window in enumerate(weights.windows)}
+        lowest = lowest_relaxed_energy(left_out, manifest, snakemake.input.relaxed)
+        used = {*weights.windows.tolist()}
         neighbours = weights.overlap - np.diag(np.diag(weights.overlap))
         diagnostics = {
             "n_windows": len(statuses),
@@ -111,14 +138,16 @@ def main(snakemake):
             "effective_samples": effective_samples(weights.weights),
             "md_ns": sum(status["length_ps"] for status in statuses if status["outcome"] == "finished") / 1000,
             "smallest_best_overlap": float(neighbours.max(axis=1).min()) if len(neighbours) > 1 else 1.0,
-            "n_connected_parts": n_connected_parts(weights.overlap, [(index[i], index[j]) for i, j in apart]),
-            "bimodal_windows": bimodal,
-            "windows_apart": [list(pair) for pair in apart],
+            "windows_left_out": left_out.tolist(),
+            "lowest_energy_left_out_RT": None if lowest is None else lowest / thermal_energy(temperature),
+            "bimodal_windows": [window for window in bimodal if window in used],
+            "windows_apart": [list(pair) for pair in apart if used.issuperset(pair)],
             "states": state_diagnostics,
         }
         verdict, reasons = judge(diagnostics)
         log.info("%s %s", verdict, reasons)
-        write_json(snakemake.output.diagnostics, diagnostics | {"verdict": verdict, "reasons": reasons})
+        judgement = {"verdict": verdict, "reasons": reasons, "notes": note_left_out(diagnostics)}
+        write_json(snakemake.output.diagnostics, diagnostics | judgement)
         write_arrays(
             snakemake.output.weights,
             rows=weights.rows,

@@ -32,6 +32,9 @@ FEWEST_CROSSINGS = 6
 LARGEST_GAP = 1.5
 """Distance between the conformations of two overlapping windows, relative to that within one, beyond which they differ."""
 
+NEGLIGIBLE_ENERGY = 5.0
+"""Relaxed energy above the lowest one [RT] from which conformations hold less than a hundredth of the population."""
+
 _NEAREST_SHARE = 0.1  # of the frames, the nearest to the other window, decide whether two windows touch
 
 SMALLEST_MODE = 0.05
@@ -44,17 +47,20 @@ def effective_samples(weights: np.ndarray) -> float:
     return float(weights.sum() ** 2 / squared) if squared > 0 else 0.0
 
 
-def n_connected_parts(overlap: np.ndarray, apart: Collection[tuple[int, int]] = ()) -> int:
-    """Count the parts of the window graph, whose edges are sufficient overlaps of windows that share conformations.
+def find_connected_parts(overlap: np.ndarray, apart: Collection[tuple[int, int]] = ()) -> np.ndarray:
+    """Find the parts of the window graph, whose edges are sufficient overlaps of windows that share conformations.
 
     Args:
         overlap: The overlap matrix with ``shape=(K, K)``.
         apart: Pairs of indices whose overlap is one of the collective variables only.
+
+    Returns:
+        The number of the part that each window belongs to, from 0, with ``shape=(K,)``.
     """
     edges = overlap > LEAST_OVERLAP
     for i, j in apart:
         edges[i, j] = edges[j, i] = False
-    return int(connected_components(edges, directed=False)[0])
+    return connected_components(edges, directed=False)[1]
 
 
 def _unseen_coordinates(coordinates: np.ndarray, cvs: np.ndarray) -> np.ndarray:
@@ -158,10 +164,12 @@ def judge(diagnostics: dict) -> tuple[str, list[str]]:
         reasons.append(
             f"{diagnostics['n_failed_windows']} windows failed; see their status.json and lower the force constants."
         )
-    if diagnostics["n_connected_parts"] > 1:
+    energy = diagnostics["lowest_energy_left_out_RT"]
+    if energy is not None and energy < NEGLIGIBLE_ENERGY:
         reasons.append(
-            f"the windows fall into {diagnostics['n_connected_parts']} parts that do not overlap; "
-            "add windows (production.n_windows) or lower production.spacing_in_widths."
+            f"{len(diagnostics['windows_left_out'])} windows do not overlap with those around the start structure, so that "
+            f"their free energies are unknown and left out, though one starts only {energy:.1f} RT above the lowest relaxed "
+            "energy; add windows (production.n_windows) or lower production.spacing_in_widths."
         )
     if diagnostics["bimodal_windows"]:
         reasons.append(
@@ -193,6 +201,17 @@ def judge(diagnostics: dict) -> tuple[str, list[str]]:
                 f"the first and second halves of the data {shown} in {state}; lengthen production.length_ps."
             )
     return ("not yet" if reasons else "trustworthy"), reasons
+
+
+def note_left_out(diagnostics: dict) -> list[str]:
+    """Say what was left out without harm."""
+    energy = diagnostics["lowest_energy_left_out_RT"]
+    if energy is None or energy < NEGLIGIBLE_ENERGY:
+        return []
+    return [
+        f"{len(diagnostics['windows_left_out'])} windows lie behind barriers that no window crosses, and are left out; the "
+        f"lowest of their start frames is {energy:.1f} RT above the lowest relaxed energy, a negligible population."
+    ]
 
 
 def _enumerate(items: list) -> str:

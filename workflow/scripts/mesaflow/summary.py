@@ -35,6 +35,7 @@ def summarise(run: str, rounds: pd.DataFrame, states: pd.DataFrame, diagnostics:
         lines.append(f"ΔF           {row['state']} − {reference_state}: {value if reached else 'not reached'}")
     lines.append(f"verdict      {diagnostics['verdict']}")
     lines += [f"             - {reason}" for reason in diagnostics["reasons"]]
+    lines += [f"note         {note}" for note in diagnostics["notes"]]
     lines += [
         "",
         "open",

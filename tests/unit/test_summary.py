@@ -35,7 +35,7 @@ def states() -> pd.DataFrame:
 
 @pytest.fixture
 def diagnostics() -> dict:
-    return {"md_ns": 24.0, "n_failed_windows": 3, "verdict": "trustworthy", "reasons": []}
+    return {"md_ns": 24.0, "n_failed_windows": 3, "verdict": "trustworthy", "reasons": [], "notes": []}
 
 
 def words_after(text: str, label: str) -> list[str]:
@@ -62,6 +62,11 @@ def test_run_that_has_not_converged_says_so(rounds, states, diagnostics):
     text = summarise("adp", rounds.iloc[:2], states, diagnostics, "C7eq")
     assert words_after(text, "rounds") == ["2 with windows, not converged"]
     assert words_after(text, "coverage")[0] == "410 bins of phi_psi"
+
+
+def test_what_was_left_out_is_noted(rounds, states, diagnostics):
+    text = summarise("adp", rounds, states, diagnostics | {"notes": ["2 windows are left out."]}, "C7eq")
+    assert words_after(text, "note") == ["2 windows are left out."]
 
 
 def test_reasons_of_the_verdict_are_listed(rounds, states, diagnostics):

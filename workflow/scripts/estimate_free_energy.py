@@ -55,7 +55,9 @@ def split_halves(samples: pd.DataFrame, rows: np.ndarray) -> tuple[np.ndarray, n
     return rows[rank < size / 2], rows[rank >= size / 2]
 
 
-def find_left_out(weights: Weights, restraints: Restraints, apart: list[tuple[int, int]], encoder: Encoder) -> np.ndarray:
+def find_left_out(
+    weights: Weights, restraints: Restraints, apart: list[tuple[int, int]], encoder: Encoder
+) -> np.ndarray:
     """Find the windows that no chain of overlaps connects with those around the start structure.
 
     How free energies on the two sides of a gap compare is unknown, and MBAR would make something up.

@@ -1,7 +1,8 @@
 """Training throughput, and how time and memory grow with the number of frames.
 
 Run ``make bench``. Throughput is that of whole epochs, validation included, of a 180-50-2-50-180 network (60 atoms, the
-papers' network for Trp-cage). Growth is measured in a process for each size, since the peak memory of a process never falls.
+papers' network for Trp-cage). Growth, of superposing and collecting the training set and of an epoch on all of it, is measured
+in a process for each size, since the peak memory of a process never falls.
 """
 
 import argparse
@@ -15,9 +16,10 @@ import numpy as np
 import torch
 
 from mesaflow.alignment import center
+from mesaflow.dataset import TrainingSet, extend_training_set
 from mesaflow.training import TrainingSettings, train
 
-N_ATOMS, N_FRAMES, N_EPOCHS, N_TURNS, N_THREADS = 60, 100_000, 4, 3, 2
+N_ATOMS, N_FRAMES, N_EPOCHS, N_TURNS, N_THREADS = 60, 100_000, 4, 2, 2
 SIZES = [25_000 * 2**i for i in range(5)]
 VALIDATION_FRACTION = 0.15
 VARIANTS = {
@@ -70,15 +72,31 @@ def report_throughput() -> None:
 
 
 def report_growth() -> None:
-    print(f"\n{'frames':>10s} {'s/epoch':>9s} {'ratio':>6s} {'MB':>8s} {'ratio':>6s}")
-    before = None
+    columns = ("s to collect", "s/epoch", "MB")
+    print(f"\n{'frames':>10s}" + "".join(f"{name:>14s} {'ratio':>6s}" for name in columns))
+    before = [float("nan")] * len(columns)
     for size in SIZES:
         command = [sys.executable, __file__, "--frames", str(size)]
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         now = [float(value) for value in output.split()]
-        ratios = [value / last for value, last in zip(now, before, strict=True)] if before else [float("nan")] * 2
-        print(f"{size:10d} {now[0]:9.2f} {ratios[0]:6.2f} {now[1]:8.0f} {ratios[1]:6.2f}")
+        pairs = zip(now, before, strict=True)
+        print(f"{size:10d}" + "".join(f"{value:14.2f} {value / last:6.2f}" for value, last in pairs), flush=True)
         before = now
+
+
+def measure(n_frames: int) -> tuple[float, float, float]:
+    """Return the time [s] to collect a training set, that of an epoch, and the peak memory [MB] beyond the libraries'."""
+    empty = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    time_epochs(make_frames(2000), 2)  # loads and compiles what is loaded and compiled once
+    frames = make_frames(n_frames)
+    start = time.perf_counter()
+    training_set = extend_training_set(TrainingSet.empty(np.arange(N_ATOMS), frames[0]), {"a.dcd": frames}, 0.15, 10, 1)
+    training_set = training_set.select(n_frames, "even", 1)
+    collected = time.perf_counter() - start
+    del frames
+    epoch = statistics.median(time_epochs(training_set.frames, N_EPOCHS, **VARIANTS["augmentation, noise"]))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return collected, epoch, (peak - empty) / 1024
 
 
 def main() -> None:
@@ -89,12 +107,8 @@ def main() -> None:
     if size is None:
         report_throughput()
         report_growth()
-        return
-    empty = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # of the libraries alone
-    frames = make_frames(size)
-    seconds = statistics.median(time_epochs(frames, N_EPOCHS, **VARIANTS["augmentation, noise"]))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(seconds, (peak - empty) / 1024)
+    else:
+        print(*measure(size))
 
 
 if __name__ == "__main__":

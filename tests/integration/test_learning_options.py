@@ -21,9 +21,9 @@ TRAINING = {
         },
         {"kind": "distances", "distances": "name CA N", "weight": 0.5},
     ],
-    "n_cvs": "auto",
+    "n_cvs": 3,
     "max_n_cvs": 4,
-    "cv_layer": ["circular", "linear", "tanh", "linear"],
+    "cv_layer": ["circular", "linear", "tanh"],
     "hierarchy": "separate",
     "hidden_layers": [8, 6],
     "activation": "silu",
@@ -38,37 +38,51 @@ TRAINING = {
     "n_restarts": 2,
     "max_epochs": 3,
 }
-PRODUCTION = {"n_cvs": "auto", "cv_layer": "circular", "inputs": ["dihedrals"], "n_candidates": 100}
+OPTIONS = {
+    "training": TRAINING,
+    "production": {"n_cvs": "auto", "cv_layer": "circular", "inputs": ["dihedrals"], "n_candidates": 100},
+    "seeding": {"length_ps": 400},  # enough held-out frames to compare restarts on
+    "exploration": {"n_rounds": 1},
+    "baseline": {"n_replicas": 0},
+}
 
 
 @pytest.fixture(scope="module")
 def project(empty_project):
     made = empty_project("options")
-    made.snakemake(training=TRAINING, production=PRODUCTION, exploration={"n_rounds": 1}, baseline={"n_replicas": 0})
+    made.snakemake(**OPTIONS)
     return made
 
 
-@pytest.mark.parametrize("stage", ["round-1", "production"])
-def test_the_number_of_cvs_is_chosen_and_carried_through(project, stage):
-    training = json.loads((project.results / stage / "training.json").read_text())
-    encoder, decoder = (
-        kind.load(project.results / stage / f"{name}.npz")
-        for kind, name in ((Encoder, "encoder"), (Decoder, "decoder"))
-    )
-    table = pd.read_csv(project.results / stage / "fve_by_n_cvs.csv")
+def load(project, stage: str) -> tuple[dict, Encoder, Decoder]:
+    folder = project.results / stage
+    training = json.loads((folder / "training.json").read_text())
+    return training, Encoder.load(folder / "encoder.npz"), Decoder.load(folder / "decoder.npz")
+
+
+def test_every_option_reaches_the_network(project):
+    training, encoder, decoder = load(project, "round-1")
+    assert encoder.cv_kinds == decoder.cv_kinds == tuple(TRAINING["cv_layer"])
+    assert decoder.hierarchy == "separate"
+    assert [len(bias) for bias in encoder.biases] == [8, 6, 4]  # a circular CV has two nodes
+    assert encoder.features.positions and len(encoder.features.dihedrals) == 4 and len(encoder.features.pairs) == 21
+    assert encoder.activation == "silu"
+    assert encoder.scale != 0.5 != encoder.features.distance_scale
+    assert training["n_cvs_reason"] == "given in the configuration"
+    assert training["restarts_agree"] in (True, False)
+    assert len(training["fve_cumulative"]) == 3
+
+
+def test_an_open_number_of_cvs_is_chosen_and_carried_through(project):
+    training, encoder, decoder = load(project, "production")
+    table = pd.read_csv(project.results / "production" / "fve_by_n_cvs.csv")
     assert list(table["n_cvs"]) == [1, 2, 3, 4]
     assert table.loc[table["chosen"], "n_cvs"].tolist() == [training["n_cvs"]] == [encoder.n_cvs]
-    assert training["n_cvs_reason"]
-    assert training["restarts_agree"] in (True, False, None)
-    assert len(training["fve_cumulative"]) == (encoder.n_cvs if encoder.n_cvs > 1 else 0)
-    kinds = ("circular",) * encoder.n_cvs if stage == "production" else tuple(TRAINING["cv_layer"][: encoder.n_cvs])
-    assert encoder.cv_kinds == decoder.cv_kinds == kinds
-    assert decoder.hierarchy == "separate"
-    windows = pd.read_csv(project.results / stage / "windows.tsv", sep="\t")
-    assert [column for column in windows if column.startswith("center_")] == [
-        f"center_{k + 1}" for k in range(encoder.n_cvs)
-    ]
-    assert matplotlib.image.imread(project.results / "figures" / f"n_cvs_{stage}.png").std() > 0.01
+    assert encoder.cv_kinds == decoder.cv_kinds == ("circular",) * encoder.n_cvs
+    assert "FVE" in training["n_cvs_reason"]
+    windows = pd.read_csv(project.results / "production" / "windows.tsv", sep="\t")
+    assert sum(column.startswith("center_") for column in windows) == encoder.n_cvs
+    assert matplotlib.image.imread(project.results / "figures" / "n_cvs_production.png").std() > 0.01
 
 
 def test_frames_are_thinned_and_those_of_windows_weighted(project):
@@ -88,6 +102,4 @@ def test_surfaces_over_all_chosen_cvs_are_made(project):
         assert (project.results / "free_energy" / f"fes_cv_{k + 1}.csv").is_file()
         assert (project.results / "figures" / f"fes_cv_{k + 1}.svg").is_file()
     assert not (project.results / "free_energy" / f"fes_cv_{n_cvs + 1}.csv").exists()
-    assert "Nothing to be done" in project.snakemake(
-        training=TRAINING, production=PRODUCTION, exploration={"n_rounds": 1}, baseline={"n_replicas": 0}
-    )
+    assert "Nothing to be done" in project.snakemake(**OPTIONS)

@@ -1,22 +1,8 @@
-import mdtraj
 import numpy as np
 import pytest
 
 from mesaflow.errors import InputError
 from mesaflow.features import Features, find_dihedrals, find_features, find_pairs
-from mesaflow.trajectories import load_topology, select_atoms
-
-BACKBONE = "name CH3 C N CA"
-
-
-@pytest.fixture(scope="module")
-def topology(alanine_pdb) -> mdtraj.Topology:
-    return load_topology(alanine_pdb)
-
-
-@pytest.fixture(scope="module")
-def atoms(topology) -> np.ndarray:
-    return select_atoms(topology, BACKBONE, "training.atoms")
 
 
 def training(**changes) -> dict:

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,17 +14,11 @@ from mesaflow.illustration import (
     turn,
 )
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 bends = st.floats(-illustration.LARGEST_BEND, illustration.LARGEST_BEND)
 girths = st.floats(*illustration.GIRTHS)
 angles = st.floats(-np.pi, np.pi)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -5,19 +5,7 @@ import pytest
 from mesaflow.alignment import superpose
 from mesaflow.errors import InputError
 from mesaflow.outputs import DistancesOutput, OutputLayout, PositionsOutput, find_outputs
-from mesaflow.trajectories import load_reference, load_topology, select_atoms
-
-BACKBONE = "name CH3 C N CA"
-
-
-@pytest.fixture(scope="module")
-def topology(alanine_pdb) -> mdtraj.Topology:
-    return load_topology(alanine_pdb)
-
-
-@pytest.fixture(scope="module")
-def atoms(topology) -> np.ndarray:
-    return select_atoms(topology, BACKBONE, "training.atoms")
+from mesaflow.trajectories import load_reference
 
 
 @pytest.fixture(scope="module")
@@ -143,18 +131,18 @@ def test_distances_alone_need_augmentation(find):
     assert isinstance(output, DistancesOutput)
 
 
-def test_a_reference_structure_is_read_from_a_file(alanine_pdb, topology, structure):
-    np.testing.assert_allclose(load_reference(str(alanine_pdb), topology, BACKBONE, "key"), structure)
+def test_a_reference_structure_is_read_from_a_file(backbone, alanine_pdb, topology, structure):
+    np.testing.assert_allclose(load_reference(str(alanine_pdb), topology, backbone, "key"), structure)
 
 
-def test_a_reference_of_other_atoms_is_refused(alanine_pdb, topology, tmp_path):
+def test_a_reference_of_other_atoms_is_refused(backbone, alanine_pdb, topology, tmp_path):
     whole = mdtraj.load(str(alanine_pdb))
     part = whole.atom_slice([i for i in range(whole.n_atoms) if whole.topology.atom(i).residue.name != "NME"])
     part.save_pdb(str(tmp_path / "part.pdb"))
     with pytest.raises(InputError, match="selects 5 atoms that are not the 7"):
-        load_reference(str(tmp_path / "part.pdb"), topology, BACKBONE, "training.reference")
+        load_reference(str(tmp_path / "part.pdb"), topology, backbone, "training.reference")
     with pytest.raises(InputError, match="no such file"):
-        load_reference(str(tmp_path / "none.pdb"), topology, BACKBONE, "training.reference")
+        load_reference(str(tmp_path / "none.pdb"), topology, backbone, "training.reference")
     (tmp_path / "broken.pdb").write_text("nothing of a PDB file")
     with pytest.raises(InputError, match="broken.pdb"):
-        load_reference(str(tmp_path / "broken.pdb"), topology, BACKBONE, "training.reference")
+        load_reference(str(tmp_path / "broken.pdb"), topology, backbone, "training.reference")

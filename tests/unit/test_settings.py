@@ -148,6 +148,23 @@ def test_configuration_given_is_not_changed(schema):
         ),
         ("training.distance_scale_nm", 0, "training.distance_scale_nm is 0; give a number more than 0, or auto."),
         ("training.scale_nm", "big", "training.scale_nm is 'big'; give a number more than 0, or auto."),
+        (
+            "training.hierarchy",
+            "deep",
+            "training.hierarchy is 'deep'; choose one of 'none', 'shared', 'separate', 'boosted'.",
+        ),
+        ("training.optimizer", "lbfgs", "training.optimizer is 'lbfgs'; choose one of 'adamw', 'adam', 'sgd'."),
+        (
+            "training.learning_rate_schedule",
+            "step",
+            "training.learning_rate_schedule is 'step'; choose one of 'plateau', 'cosine', 'constant'.",
+        ),
+        ("training.momentum", 1, "training.momentum is 1; give less than 1."),
+        ("training.thinning", "random", "training.thinning is 'random'; choose one of 'even', 'k_means'."),
+        ("training.frame_weights", "some", "training.frame_weights is 'some'; choose one of 'equal', 'unbiased'."),
+        ("training.max_n_cvs", 3, "training.max_n_cvs is 3; give at least 4."),
+        ("training.n_cvs", "all", "training.n_cvs is 'all'; give a whole number from 1 to 10, or auto."),
+        ("production.n_cvs", 0, "production.n_cvs is 0; give a whole number from 1 to 10, or auto."),
         ("training.outputs", [], "training.outputs is [] with 0 items; give at least 1."),
         (
             "training.outputs",

@@ -13,6 +13,8 @@ from mesaflow.outputs import DistancesOutput, PositionsOutput
 from mesaflow.settings import resolve_config
 from mesaflow.training import TrainingResult, TrainingSettings, train
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 ATOMS = np.array([2, 3, 5, 7, 11])
 QUICK = TrainingSettings(
     hidden_layers=[16],
@@ -37,14 +39,6 @@ def chain(torsions: np.ndarray, bends: np.ndarray) -> np.ndarray:
     frames[:, 4, 0] = 0.15 + 0.1 * np.sin(bends)
     frames[:, 4, 1:] = 0.12 * np.cos(bends)[:, None] * turned
     return frames
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -53,8 +53,12 @@ def superpose(frames: np.ndarray, reference: np.ndarray, align: np.ndarray | Non
 
 def superpose_in_parts(frames: np.ndarray, reference: np.ndarray, align: np.ndarray | None = None) -> np.ndarray:
     """Superpose as ``superpose`` does, but return single precision, and never hold more than some frames in double."""
-    parts = [frames[start : start + _AT_ONCE] for start in range(0, max(len(frames), 1), _AT_ONCE)]
-    return np.concatenate([superpose(part, reference, align).astype(np.float32) for part in parts])
+    return np.concatenate([superpose(part, reference, align).astype(np.float32) for part in split(frames)])
+
+
+def split(frames: np.ndarray) -> list[np.ndarray]:
+    """Split frames into parts that intermediate results can be held of; at least one, be it empty."""
+    return [frames[start : start + _AT_ONCE] for start in range(0, max(len(frames), 1), _AT_ONCE)]
 
 
 def check_reference(reference: np.ndarray, name: str) -> None:

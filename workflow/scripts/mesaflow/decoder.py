@@ -50,7 +50,19 @@ class PlainDecoder(nn.Module):
         yield self.layers[0], slice(None)
 
 
-class SharedLayerDecoder(nn.Module):
+class _Hierarchy(nn.Module):
+    """Decoders of which each reads some of the nodes; ``decoders`` and ``slices`` belong together."""
+
+    decoders: nn.ModuleList
+    slices: list[slice]
+
+    def first_layers(self) -> Iterator[tuple[nn.Linear, slice]]:
+        """Yield the layers that read CVs, each with the nodes that it reads."""
+        for decoder, columns in zip(self.decoders, self.slices, strict=True):
+            yield decoder[0], columns
+
+
+class SharedLayerDecoder(_Hierarchy):
     """A map of its own for each CV, whose sums over the first k CVs go through one final layer shared by all k."""
 
     def __init__(self, cv_kinds: tuple[str, ...], hidden_layers: list[int], activation: str, n_outputs: int):
@@ -58,7 +70,7 @@ class SharedLayerDecoder(nn.Module):
         if not hidden_layers:
             raise InputError("training.hierarchy 'shared' needs a hidden layer to share; give training.hidden_layers.")
         self.slices = node_slices(cv_kinds)
-        self.maps = nn.ModuleList(
+        self.decoders = nn.ModuleList(
             fully_connected([n_output_nodes((kind,)), *reversed(hidden_layers)], activation) for kind in cv_kinds
         )
         self.last = fully_connected([hidden_layers[0], n_outputs], activation)
@@ -67,18 +79,13 @@ class SharedLayerDecoder(nn.Module):
     def levels(self, nodes: torch.Tensor) -> list[torch.Tensor]:
         """Return the outputs from the first CV, from the first two, and so on."""
         total, outputs = 0.0, []
-        for part, columns in zip(self.maps, self.slices, strict=True):
-            total = total + part(nodes[:, columns])
+        for decoder, columns in zip(self.decoders, self.slices, strict=True):
+            total = total + decoder(nodes[:, columns])
             outputs.append(self.last(self.activation(total)))
         return outputs
 
-    def first_layers(self) -> Iterator[tuple[nn.Linear, slice]]:
-        """Yield the layers that read CVs, each with the nodes that it reads."""
-        for part, columns in zip(self.maps, self.slices, strict=True):
-            yield part[0], columns
 
-
-class SeparateDecoders(nn.Module):
+class SeparateDecoders(_Hierarchy):
     """A network for each k, which reads the first k CVs."""
 
     def __init__(self, cv_kinds: tuple[str, ...], hidden_layers: list[int], activation: str, n_outputs: int):
@@ -92,13 +99,8 @@ class SeparateDecoders(nn.Module):
         """Return the outputs from the first CV, from the first two, and so on."""
         return [decoder(nodes[:, columns]) for decoder, columns in zip(self.decoders, self.slices, strict=True)]
 
-    def first_layers(self) -> Iterator[tuple[nn.Linear, slice]]:
-        """Yield the layers that read CVs, each with the nodes that it reads."""
-        for decoder, columns in zip(self.decoders, self.slices, strict=True):
-            yield decoder[0], columns
 
-
-class BoostedDecoders(nn.Module):
+class BoostedDecoders(_Hierarchy):
     """A network for each CV, which adds to what those before it return."""
 
     def __init__(self, cv_kinds: tuple[str, ...], hidden_layers: list[int], activation: str, n_outputs: int):
@@ -116,11 +118,6 @@ class BoostedDecoders(nn.Module):
             total = total + decoder(nodes[:, columns])
             outputs.append(total)
         return outputs
-
-    def first_layers(self) -> Iterator[tuple[nn.Linear, slice]]:
-        """Yield the layers that read CVs, each with the nodes that it reads."""
-        for decoder, columns in zip(self.decoders, self.slices, strict=True):
-            yield decoder[0], columns
 
 
 DECODERS = {

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 import mdtraj
 import numpy as np
 
-from .alignment import check_reference, superpose_in_parts
+from .alignment import check_reference, split, superpose_in_parts
 from .errors import InputError
 from .features import find_pairs, renumber
 from .trajectories import select_atoms
-
-_CHUNK = 8192  # frames whose distances are measured at a time
 
 
 @dataclass(frozen=True)
@@ -78,13 +76,9 @@ class DistancesOutput:
     def target(self, frames: np.ndarray) -> np.ndarray:
         """Return the distances [nm] with ``shape=(n_frames, n_pairs)`` in single precision."""
         parts = [
-            np.linalg.norm(part[:, self.pairs[:, 0]] - part[:, self.pairs[:, 1]], axis=2) for part in _chunks(frames)
+            np.linalg.norm(part[:, self.pairs[:, 0]] - part[:, self.pairs[:, 1]], axis=2) for part in split(frames)
         ]
         return np.concatenate(parts).astype(np.float32)
-
-
-def _chunks(frames: np.ndarray) -> list[np.ndarray]:
-    return [frames[start : start + _CHUNK] for start in range(0, max(len(frames), 1), _CHUNK)]
 
 
 Output = PositionsOutput | DistancesOutput

@@ -25,7 +25,7 @@ bench: venv
 	PYTHONPATH=workflow/scripts $(BIN)/python tests/benchmarks/bench_training.py
 
 docs: venv
-	PYTHONPATH=workflow/scripts $(BIN)/python -c "from mesaflow.settings import load_schema, render_documentation; \
+	PYTHONPATH=workflow/scripts $(BIN)/python -c "from mesaflow.documentation import render_documentation; from mesaflow.settings import load_schema; \
 	print(render_documentation(load_schema('workflow/schemas/config.schema.yaml')), end='')" > config/README.md
 
 venv: $(VENV)/installed

@@ -5,8 +5,10 @@ from typing import Any
 import jsonschema
 import pytest
 
+from mesaflow.checks import check_figures, check_inputs, check_references
+from mesaflow.documentation import render_documentation
 from mesaflow.errors import InputError
-from mesaflow.settings import check_figures, check_inputs, check_references, render_documentation, resolve_config
+from mesaflow.settings import resolve_config
 
 SMALLEST = {
     "run": "mine",

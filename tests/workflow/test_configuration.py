@@ -12,7 +12,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from mesaflow.settings import render_documentation
+from mesaflow.documentation import render_documentation
 
 MODULES = {"yaml": "pyyaml", "sklearn": "scikit-learn"}  # the name of a module: the name of its package on PyPI
 CONDA_NAMES = {"pytorch": "torch"}  # conda's name of a package: the name on PyPI

@@ -14,7 +14,8 @@ from mesaflow.errors import InputError
 from mesaflow.files import write_atomically
 from mesaflow.knee import candidate_numbers
 from mesaflow.manifest import count_cvs, read_manifest, split_into_batches
-from mesaflow.settings import check_inputs, check_references, check_windows_can_start, load_schema, resolve_config
+from mesaflow.checks import check_inputs, check_references, check_windows_can_start
+from mesaflow.settings import load_schema, resolve_config
 
 # Libraries take all cores unless told otherwise; a job gets the threads of its rule.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):

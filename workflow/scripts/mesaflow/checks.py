@@ -1,0 +1,218 @@
+"""Checks of a configuration that a schema cannot make: names that must be defined, lengths that must fit, files and selections."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .errors import InputError
+
+if TYPE_CHECKING:
+    import mdtraj
+
+FEWEST_PRODUCTION_FRAMES = 10
+"""Frames of a production window, after its ramp, below which no correlation time can be estimated."""
+
+
+def check_references(config: dict) -> None:
+    """Check what a schema cannot: names in the configuration that must be defined elsewhere in it, and lengths of time.
+
+    Raises:
+        InputError: If a name is not defined, or a length of time is shorter than what it must hold.
+    """
+    _check_names(config)
+    for section in ("training", "production"):
+        check_network(config[section], config["training"], section)
+    if config["seeding"]["n_replicas"] == 0 and not config["training"]["trajectories"]:
+        raise InputError(
+            "seeding.n_replicas is 0 and training.trajectories is empty; give at least one seed simulation or trajectory."
+        )
+    _check_lengths(config)
+
+
+def _check_names(config: dict) -> None:
+    """Check that observables and states are defined where they are used."""
+    observables = config["observables"]
+    used = [("coverage", config["coverage"])]
+    used += [("free_energy.surfaces", dict(enumerate(config["free_energy"]["surfaces"])))]
+    used += [("free_energy.states", config["free_energy"]["states"])]
+    for key, groups in used:
+        for group, names in groups.items():
+            for name in names:
+                if name not in observables:
+                    raise InputError(
+                        f"{key}.{group} names {name!r}, which is no observable; "
+                        f"define it under observables or choose of {', '.join(observables)}."
+                    )
+    states = config["free_energy"]["states"]
+    if states and config["free_energy"]["reference_state"] not in states:
+        raise InputError(
+            f"free_energy.reference_state is {config['free_energy']['reference_state']!r}, which is no state; "
+            f"choose of {', '.join(states)}."
+        )
+    for name, observable in observables.items():
+        count = 360 / observable["bin_width_deg"]
+        if not math.isclose(count, round(count)):
+            raise InputError(
+                f"observables.{name}.bin_width_deg is {observable['bin_width_deg']}; give a divisor of 360."
+            )
+
+
+def _check_lengths(config: dict) -> None:
+    """Check that lengths of time hold what they must."""
+    left_out = [stage for stage in ("seeding", "baseline") if config[stage]["n_replicas"] == 0]
+    for stage in [s for s in ("seeding", "baseline", "exploration", "production") if s not in left_out]:
+        length, interval = config[stage]["length_ps"], config[stage]["save_interval_ps"]
+        if length < interval:
+            raise InputError(
+                f"{stage}.length_ps is {length:g}, shorter than {stage}.save_interval_ps {interval:g}; lengthen it."
+            )
+        if not math.isclose(length / interval, round(length / interval)):
+            raise InputError(
+                f"{stage}.length_ps is {length:g}, no multiple of {stage}.save_interval_ps {interval:g}; change one of them."
+            )
+        steps = interval * 1000 / config["dynamics"]["timestep_fs"]
+        if not math.isclose(steps, round(steps), abs_tol=1e-6):
+            raise InputError(
+                f"{stage}.save_interval_ps is {interval:g}, no whole number of steps of "
+                f"dynamics.timestep_fs {config['dynamics']['timestep_fs']:g}; change one of them."
+            )
+    if config["dynamics"]["timestep_fs"] > 2 and config["system"]["constraints"] == "none":
+        raise InputError(
+            f"dynamics.timestep_fs is {config['dynamics']['timestep_fs']:g} with system.constraints none; "
+            "give at most 2, or constrain bonds."
+        )
+    production = config["production"]
+    n_frames = (production["length_ps"] - production["ramp_ps"]) / production["save_interval_ps"]
+    if 0 < n_frames < FEWEST_PRODUCTION_FRAMES:
+        raise InputError(
+            f"production.length_ps is {production['length_ps']:g}, which leaves {n_frames:.0f} frames after the ramp; "
+            f"{FEWEST_PRODUCTION_FRAMES} are needed: lengthen it or shorten production.save_interval_ps."
+        )
+    for stage in ("exploration", "production"):
+        if config[stage]["ramp_ps"] >= config[stage]["length_ps"]:
+            raise InputError(
+                f"{stage}.ramp_ps is {config[stage]['ramp_ps']:g}, not shorter than {stage}.length_ps "
+                f"{config[stage]['length_ps']:g}; shorten the ramp."
+            )
+
+
+def check_network(network: dict, training: dict, section: str) -> None:
+    """Check that the keys of a network fit one another; production has some of its own."""
+    kinds, n_cvs, wanted = network["cv_layer"], network["n_cvs"], f"{section}.n_cvs {network['n_cvs']}"
+    if n_cvs == "auto":
+        n_cvs, wanted = training["max_n_cvs"], f"training.max_n_cvs {training['max_n_cvs']}"
+    if not isinstance(kinds, str) and len(kinds) != n_cvs:
+        raise InputError(
+            f"{section}.cv_layer lists {len(kinds)} kinds for {wanted}; give one for each, or one word for all."
+        )
+    if training["hierarchy"] == "shared" and not network["hidden_layers"]:
+        raise InputError(
+            f"{section}.hidden_layers is [], and training.hierarchy 'shared' shares the layer after them; give at least one."
+        )
+    for i, group in enumerate(training["outputs"]):
+        _check_output(group, f"training.outputs[{i}]", training["invariance"])
+
+
+def _check_output(group: dict, key: str, invariance: str) -> None:
+    """Refuse keys of an output that would have no effect."""
+    others = ("distances",) if group["kind"] == "positions" else ("atoms", "align", "reference", "atom_weights")
+    unused = [name for name in others if group[name] not in (None, {}, "all")]
+    if unused:
+        raise InputError(f"{key}.{unused[0]} has no effect on an output of kind {group['kind']}; drop it.")
+    if invariance == "none":
+        if group["kind"] != "positions":
+            raise InputError(
+                f"{key} has distances with training.invariance 'none', which returns a conformation in the pose it came in; "
+                "give outputs of kind positions only."
+            )
+        if group["align"] or group["reference"]:
+            raise InputError(
+                f"{key} names align or reference with training.invariance 'none', which superposes nothing; drop them."
+            )
+
+
+def check_inputs(config: dict) -> None:
+    """Check the files and selections that the configuration names, before any job.
+
+    Raises:
+        InputError: If a file is missing or unreadable, or a selection does not fit the structure.
+    """
+    from .imported import check_imported
+    from .systems import build_system, find_force_field_file, load_positions, load_structure
+    from .trajectories import load_topology, select_atoms, select_single_atoms
+
+    system = config["system"]
+    structure = load_structure(system["structure"])
+    for name in system["force_field"]:
+        find_force_field_file(name)
+    build_system(structure, system["force_field"], system["solvent"], system["constraints"])
+    topology = load_topology(system["structure"])
+    atoms = select_atoms(topology, config["training"]["atoms"], "training.atoms")
+    _check_learning(config, topology, atoms, load_positions(system["structure"])[atoms])
+    for name, observable in config["observables"].items():
+        select_single_atoms(topology, observable["dihedral"], f"observables.{name}.dihedral")
+    check_imported(config["training"]["trajectories"], topology, config["training"]["atoms"])
+    check_figures(config["figures"])
+
+
+def _check_learning(config: dict, topology: "mdtraj.Topology", atoms: np.ndarray, positions: np.ndarray) -> None:
+    """Check what networks see and return, with the start positions [nm] of the atoms that they see."""
+    from .alignment import check_reference
+    from .features import find_features
+    from .outputs import find_outputs
+    from .trajectories import load_reference
+
+    training = config["training"]
+
+    def reference(path: str | None, key: str) -> np.ndarray:
+        path = path or training["reference"]
+        return positions if path is None else load_reference(path, topology, training["atoms"], key)
+
+    check_reference(reference(None, "training.reference"), "training.atoms")
+    for stage in ("training", "production"):
+        find_features(topology, atoms, training | {"inputs": config[stage]["inputs"]})
+    find_outputs(topology, atoms, training, reference)
+
+
+def check_windows_can_start(config: dict) -> None:
+    """Check that windows can start from every frame that the first encoder learns from.
+
+    Raises:
+        InputError: If an imported trajectory does not hold the atoms of the system.
+    """
+    from .imported import check_imported_systems
+    from .trajectories import load_topology
+
+    trajectories = config["training"]["trajectories"]
+    if trajectories:
+        check_imported_systems(trajectories, load_topology(config["system"]["structure"]))
+
+
+def check_figures(figures: dict) -> None:
+    """Check what the figures need, which would otherwise fail after all simulations.
+
+    Raises:
+        InputError: If the colour map is unknown, or the file of published values is missing or of another form.
+    """
+    import matplotlib
+    import pandas as pd
+
+    if figures["colour_map"] not in matplotlib.colormaps:
+        raise InputError(
+            f"figures.colour_map is {figures['colour_map']!r}, which Matplotlib does not know; choose viridis, cividis or another."
+        )
+    published = figures["published"]
+    if published is None:
+        return
+    if not Path(published).is_file():
+        raise InputError(f"figures.published is {published!r}, and there is no such file; give a CSV file or null.")
+    columns = ("observable", "value_deg", "free_energy_kJ_per_mol", "label")
+    try:
+        header = pd.read_csv(published, nrows=0).columns
+    except (ValueError, OSError):
+        header = []
+    missing = [column for column in columns if column not in header]
+    if missing:
+        raise InputError(f"figures.published is {published!r}, without the columns {', '.join(missing)}; add them.")

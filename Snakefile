@@ -7,6 +7,8 @@ configfile: "config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/settings.smk"
+include: "workflow/rules/targets.smk"
 include: "workflow/rules/system.smk"
 include: "workflow/rules/seeding.smk"
 include: "workflow/rules/training.smk"

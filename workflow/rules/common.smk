@@ -1,28 +1,21 @@
 """Configuration, names and the input functions that tie the rounds together."""
 
 import os
-import re
 import sys
 from pathlib import Path
-
-import yaml
 
 WORKFLOW = Path(workflow.current_basedir).parent
 sys.path.insert(0, str(WORKFLOW / "scripts"))
 
-from mesaflow.errors import InputError
-from mesaflow.files import write_atomically
-from mesaflow.knee import candidate_numbers
-from mesaflow.manifest import count_cvs, read_manifest, split_into_batches
 from mesaflow.checks import check_inputs, check_references, check_windows_can_start
+from mesaflow.errors import InputError
+from mesaflow.knee import candidate_numbers
+from mesaflow.manifest import read_manifest, split_into_batches
 from mesaflow.settings import load_schema, resolve_config
 
 # Libraries take all cores unless told otherwise; a job gets the threads of its rule.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
-
-
-CV_NAME = re.compile("cv_[0-9]+")
 
 
 def load_runs() -> dict[str, dict]:
@@ -58,19 +51,6 @@ wildcard_constraints:
     n_cvs="[0-9]+",
     batch="[0-9]+",
     axes="[A-Za-z0-9_]+",
-
-
-def settings(section: str):
-    """Return a params function that looks a section of the run's configuration up."""
-
-    def section_of_run(wildcards):
-        return RUNS[wildcards.run][section]
-
-    return section_of_run
-
-
-def random_seed(wildcards) -> int:
-    return RUNS[wildcards.run]["random_seed"]
 
 
 def n_rounds(wildcards) -> int:
@@ -177,92 +157,6 @@ def local_files(wildcards) -> list[str]:
     return local_force_field(wildcards) + published_values(wildcards) + imported_files(wildcards)
 
 
-def configuration_of_results(wildcards) -> dict:
-    """Return the configuration but for the looks of figures."""
-    return drop(RUNS[wildcards.run], "figures")
-
-
-def temperature(wildcards) -> float:
-    return RUNS[wildcards.run]["dynamics"]["temperature_K"]
-
-
-# Each settings function returns just the keys that its step depends on, so that changing another key reruns nothing.
-
-DATA_KEYS = ("atoms", "reference", "validation_fraction", "validation_block_frames", "max_frames", "thinning")
-NETWORK_KEYS = ("inputs", "n_cvs", "cv_layer", "hidden_layers")
-DRIVER_KEYS = ("n_rounds", "windows_per_batch", "convergence_growth", "convergence_rounds")
-RELAXATION_KEYS = ("n_candidates", "max_energy_kJ_per_mol")
-SIMULATION_KEYS = ("length_ps", "save_interval_ps", "ramp_ps", "max_attempts")
-
-
-def keep(section: dict, keys: tuple[str, ...]) -> dict:
-    return {key: value for key, value in section.items() if key in keys}
-
-
-def drop(section: dict, *keys: str) -> dict:
-    return {key: value for key, value in section.items() if key not in keys}
-
-
-def seed_settings(wildcards) -> dict:
-    return keep(RUNS[wildcards.run]["seeding"], SIMULATION_KEYS)
-
-
-def baseline_settings(wildcards) -> dict:
-    return keep(RUNS[wildcards.run]["baseline"], SIMULATION_KEYS)
-
-
-def data_settings(wildcards) -> dict:
-    return keep(RUNS[wildcards.run]["training"], DATA_KEYS)
-
-
-def training_settings(wildcards) -> dict:
-    """Return how a stage's network is trained; production has a network of its own."""
-    run = RUNS[wildcards.run]
-    training = drop(run["training"], *DATA_KEYS, "trajectories", "n_restarts")
-    if wildcards.stage == "production":
-        training |= keep(run["production"], NETWORK_KEYS)
-    return drop(training, "n_cvs", "max_n_cvs", *keys_without_effect(training))  # n_cvs is a wildcard
-
-
-def keys_without_effect(training: dict) -> set[str]:
-    """Name the keys of a network that have no effect beside the others."""
-    unused = {"dihedrals", "distances"} - {*training["inputs"]}
-    if training["optimizer"] != "sgd":
-        unused.add("momentum")
-    if "distances" not in training["inputs"] and all(group["kind"] == "positions" for group in training["outputs"]):
-        unused.add("distance_scale_nm")
-    return unused
-
-
-def pose_settings(wildcards) -> dict:
-    """Return how the networks of a picture are trained: as those of a round, but from all positions to all positions."""
-    training = RUNS[wildcards.run]["training"]
-    kinds = training["cv_layer"]
-    own = {"cv_layer": kinds if isinstance(kinds, str) else kinds[0], "hierarchy": "none"}
-    unused = ("inputs", "dihedrals", "distances", "distance_scale_nm", "outputs", "invariance", "n_cvs", "max_n_cvs")
-    unused += (*keys_without_effect(training), "trajectories", "n_restarts")
-    return drop(training, *DATA_KEYS, *unused) | own
-
-
-def placement_settings(wildcards) -> dict:
-    section = RUNS[wildcards.run][stage_section(wildcards.stage)]
-    return drop(section, *DRIVER_KEYS, *SIMULATION_KEYS, *RELAXATION_KEYS, *NETWORK_KEYS)
-
-
-def window_settings(wildcards) -> dict:
-    return keep(RUNS[wildcards.run][stage_section(wildcards.stage)], SIMULATION_KEYS)
-
-
-def convergence_settings(wildcards) -> dict:
-    """Return when to stop, and the simulated time [ns] before the first round."""
-    section = RUNS[wildcards.run]["exploration"]
-    return keep(section, ("convergence_growth", "convergence_rounds")) | {"seed_ns": seed_ns(wildcards)}
-
-
-def training_atoms(wildcards) -> str:
-    return RUNS[wildcards.run]["training"]["atoms"]
-
-
 def input_reference(wildcards) -> list[str]:
     """Return the structure that inputs are superposed on, if it is not the prepared one."""
     reference = RUNS[wildcards.run]["training"]["reference"]
@@ -360,10 +254,6 @@ def placement_data(wildcards) -> dict[str, str]:
     return data
 
 
-def relaxation_settings(wildcards) -> dict:
-    return keep(RUNS[wildcards.run]["production"], RELAXATION_KEYS)
-
-
 def batch_windows(wildcards) -> list[dict]:
     return batches_of(wildcards, wildcards.stage).get(int(wildcards.batch), [])
 
@@ -418,50 +308,6 @@ def production_trajectories(wildcards) -> list[str]:
     return batch_files(wildcards, "production", "trajectory.dcd")
 
 
-def production_ramp(wildcards) -> float:
-    return RUNS[wildcards.run]["production"]["ramp_ps"]
-
-
-def state_settings(wildcards) -> dict:
-    return keep(RUNS[wildcards.run]["free_energy"], ("states", "reference_state", "n_bootstrap"))
-
-
-def projection_settings(wildcards) -> dict:
-    run = RUNS[wildcards.run]
-    return {"cv_bins": run["free_energy"]["cv_bins"], "observables": run["observables"]}
-
-
-def surfaces_of(run: str) -> list[str]:
-    """Name the free-energy surfaces of a run: the configured ones, and those over the CVs if their number is given."""
-    names = ["_".join(axes) for axes in RUNS[run]["free_energy"]["surfaces"]]
-    n_cvs = RUNS[run]["production"]["n_cvs"]
-    return names if n_cvs == "auto" else [*names, *surfaces_over_cvs(n_cvs)]
-
-
-def surfaces_over_cvs(n_cvs: int) -> list[str]:
-    return [f"cv_{k + 1}" for k in range(n_cvs)] + (["cv_1_cv_2"] if n_cvs > 1 else [])
-
-
-def files_of_surfaces(run: str, names: list[str]) -> list[str]:
-    tables = [f"results/{run}/free_energy/fes_{name}.csv" for name in names]
-    return tables + [f"results/{run}/figures/fes_{name}.svg" for name in names]
-
-
-def open_surfaces(wildcards) -> list[str]:
-    """Return the surfaces over the CVs where their number is known only once the production windows are placed."""
-    files = []
-    for run in RUNS:
-        if RUNS[run]["production"]["n_cvs"] == "auto":
-            manifest = checkpoints.place_windows.get(run=run, stage="production").output.manifest
-            files += files_of_surfaces(run, surfaces_over_cvs(count_cvs(manifest)))
-    return files
-
-
-def surface_axes(wildcards) -> list[str]:
-    configured = {"_".join(axes): axes for axes in RUNS[wildcards.run]["free_energy"]["surfaces"]}
-    return configured.get(wildcards.axes, CV_NAME.findall(wildcards.axes))
-
-
 def first_training(wildcards) -> list[str]:
     return [f"results/{wildcards.run}/round-1/training.json"]
 
@@ -491,96 +337,9 @@ def baseline_observables(wildcards) -> list[str]:
     return [f"results/{wildcards.run}/unbiased/observables.parquet"] if has_baseline(wildcards.run) else []
 
 
-def has_baseline(run: str) -> bool:
-    return RUNS[run]["baseline"]["n_replicas"] > 0
-
-
-def seed_ns(wildcards) -> float:
-    """Return the simulated time [ns] before the first round."""
-    seeding = RUNS[wildcards.run]["seeding"]
-    return seeding["n_replicas"] * seeding["length_ps"] / 1000
-
-
-def baseline_ns_per_frame(wildcards) -> float:
-    return RUNS[wildcards.run]["baseline"]["save_interval_ps"] / 1000
-
-
-def coverage_axes(wildcards) -> list[str]:
-    return RUNS[wildcards.run]["coverage"][wildcards.axes]
-
-
-def observable_names(wildcards) -> list[str]:
-    return list(RUNS[wildcards.run]["observables"])
-
-
-def drawing_settings(wildcards) -> dict:
-    return keep(RUNS[wildcards.run]["figures"], ("dpi",))
-
-
 def stages_of(run: str) -> list[str]:
     return [f"round-{i}" for i in range(1, RUNS[run]["exploration"]["n_rounds"] + 1)] + ["production"]
 
 
-def figures_of(run: str) -> list[str]:
-    """Return every figure of a run."""
-    coverage = RUNS[run]["coverage"]
-    stages = stages_of(run)
-    open_stages = [stage for stage in stages if RUNS[run][network_section(stage)]["n_cvs"] == "auto"]
-    names = [
-        "training",
-        "cv_correlations",
-        "cv_gradients",
-        *(f"latent_{stage}" for stage in stages),
-    ]
-    names += [f"coverage_map_{name}" for name in coverage] + [f"coverage_growth_{name}" for name in coverage]
-    names += [f"n_cvs_{stage}" for stage in open_stages]
-    return [f"results/{run}/figures/{name}.svg" for name in names]
-
-
-def returns_positions(run: str) -> bool:
-    """Tell whether decoders return coordinates, which morphs are made of."""
-    return any(group["kind"] == "positions" for group in RUNS[run]["training"]["outputs"])
-
-
 def last_training_set(wildcards) -> str:
     return f"results/{wildcards.run}/round-{n_rounds(wildcards)}/training_set.npz"
-
-
-def illustrations(wildcards) -> list[str]:
-    """Return the pictures of the idea, which are made on demand."""
-    return [f"results/{run}/figures/{name}.svg" for run in RUNS for name in ("outline", "poses")]
-
-
-def run_results(wildcards) -> list[str]:
-    """Return what the whole workflow makes of every run."""
-    results = []
-    for run in RUNS:
-        names = ["provenance.json", "rounds.csv", "summary.txt"]
-        results += [f"results/{run}/{name}" for name in names]
-        results += files_of_surfaces(run, surfaces_of(run)) + figures_of(run)
-        if returns_positions(run):
-            results.append(f"results/{run}/morphs")
-    return results
-
-
-def learning_results(wildcards) -> list[str]:
-    """Return what is learned, without any round, from the trajectories from elsewhere and the seed."""
-    names = ["round-1/encoder.npz", "round-1/decoder.npz", "round-1/training.json", "figures/learning.svg"]
-    open_runs = [run for run in RUNS if RUNS[run]["training"]["n_cvs"] == "auto"]
-    curves = [f"results/{run}/figures/n_cvs_round-1.svg" for run in open_runs]
-    return [f"results/{run}/{name}" for run in RUNS for name in names] + curves
-
-
-def record_configs() -> None:
-    """Write the resolved configuration of every run beside its results."""
-    for run, resolved in RUNS.items():
-        text = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
-        write_atomically(Path("results") / run / "config.yaml", lambda path, text=text: path.write_text(text))
-
-
-def print_summaries() -> None:
-    """Print the summary of every run that has one."""
-    for run in RUNS:
-        summary = Path("results") / run / "summary.txt"
-        if summary.is_file():
-            print(f"\n{summary.read_text()}")

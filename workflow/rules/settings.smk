@@ -1,0 +1,136 @@
+"""What a step depends on: each params function returns just the keys that its step reads, so that changing another reruns nothing."""
+
+DATA_KEYS = ("atoms", "reference", "validation_fraction", "validation_block_frames", "max_frames", "thinning")
+NETWORK_KEYS = ("inputs", "n_cvs", "cv_layer", "hidden_layers")
+DRIVER_KEYS = ("n_rounds", "windows_per_batch", "convergence_growth", "convergence_rounds")
+RELAXATION_KEYS = ("n_candidates", "max_energy_kJ_per_mol")
+SIMULATION_KEYS = ("length_ps", "save_interval_ps", "ramp_ps", "max_attempts")
+
+
+def keep(section: dict, keys: tuple[str, ...]) -> dict:
+    return {key: value for key, value in section.items() if key in keys}
+
+
+def drop(section: dict, *keys: str) -> dict:
+    return {key: value for key, value in section.items() if key not in keys}
+
+
+def settings(section: str):
+    """Return a params function that looks a section of the run's configuration up."""
+
+    def section_of_run(wildcards):
+        return RUNS[wildcards.run][section]
+
+    return section_of_run
+
+
+def random_seed(wildcards) -> int:
+    return RUNS[wildcards.run]["random_seed"]
+
+
+def configuration_of_results(wildcards) -> dict:
+    """Return the configuration but for the looks of figures."""
+    return drop(RUNS[wildcards.run], "figures")
+
+
+def temperature(wildcards) -> float:
+    return RUNS[wildcards.run]["dynamics"]["temperature_K"]
+
+
+def seed_settings(wildcards) -> dict:
+    return keep(RUNS[wildcards.run]["seeding"], SIMULATION_KEYS)
+
+
+def baseline_settings(wildcards) -> dict:
+    return keep(RUNS[wildcards.run]["baseline"], SIMULATION_KEYS)
+
+
+def data_settings(wildcards) -> dict:
+    return keep(RUNS[wildcards.run]["training"], DATA_KEYS)
+
+
+def training_settings(wildcards) -> dict:
+    """Return how a stage's network is trained; production has a network of its own."""
+    run = RUNS[wildcards.run]
+    training = drop(run["training"], *DATA_KEYS, "trajectories", "n_restarts")
+    if wildcards.stage == "production":
+        training |= keep(run["production"], NETWORK_KEYS)
+    return drop(training, "n_cvs", "max_n_cvs", *keys_without_effect(training))  # n_cvs is a wildcard
+
+
+def keys_without_effect(training: dict) -> set[str]:
+    """Name the keys of a network that have no effect beside the others."""
+    unused = {"dihedrals", "distances"} - {*training["inputs"]}
+    if training["optimizer"] != "sgd":
+        unused.add("momentum")
+    if "distances" not in training["inputs"] and all(group["kind"] == "positions" for group in training["outputs"]):
+        unused.add("distance_scale_nm")
+    return unused
+
+
+def pose_settings(wildcards) -> dict:
+    """Return how the networks of a picture are trained: as those of a round, but from all positions to all positions."""
+    training = RUNS[wildcards.run]["training"]
+    kinds = training["cv_layer"]
+    own = {"cv_layer": kinds if isinstance(kinds, str) else kinds[0], "hierarchy": "none"}
+    unused = ("inputs", "dihedrals", "distances", "distance_scale_nm", "outputs", "invariance", "n_cvs", "max_n_cvs")
+    unused += (*keys_without_effect(training), "trajectories", "n_restarts")
+    return drop(training, *DATA_KEYS, *unused) | own
+
+
+def placement_settings(wildcards) -> dict:
+    section = RUNS[wildcards.run][stage_section(wildcards.stage)]
+    return drop(section, *DRIVER_KEYS, *SIMULATION_KEYS, *RELAXATION_KEYS, *NETWORK_KEYS)
+
+
+def window_settings(wildcards) -> dict:
+    return keep(RUNS[wildcards.run][stage_section(wildcards.stage)], SIMULATION_KEYS)
+
+
+def convergence_settings(wildcards) -> dict:
+    """Return when to stop, and the simulated time [ns] before the first round."""
+    section = RUNS[wildcards.run]["exploration"]
+    return keep(section, ("convergence_growth", "convergence_rounds")) | {"seed_ns": seed_ns(wildcards)}
+
+
+def training_atoms(wildcards) -> str:
+    return RUNS[wildcards.run]["training"]["atoms"]
+
+
+def relaxation_settings(wildcards) -> dict:
+    return keep(RUNS[wildcards.run]["production"], RELAXATION_KEYS)
+
+
+def production_ramp(wildcards) -> float:
+    return RUNS[wildcards.run]["production"]["ramp_ps"]
+
+
+def state_settings(wildcards) -> dict:
+    return keep(RUNS[wildcards.run]["free_energy"], ("states", "reference_state", "n_bootstrap"))
+
+
+def projection_settings(wildcards) -> dict:
+    run = RUNS[wildcards.run]
+    return {"cv_bins": run["free_energy"]["cv_bins"], "observables": run["observables"]}
+
+
+def seed_ns(wildcards) -> float:
+    """Return the simulated time [ns] before the first round."""
+    seeding = RUNS[wildcards.run]["seeding"]
+    return seeding["n_replicas"] * seeding["length_ps"] / 1000
+
+
+def baseline_ns_per_frame(wildcards) -> float:
+    return RUNS[wildcards.run]["baseline"]["save_interval_ps"] / 1000
+
+
+def coverage_axes(wildcards) -> list[str]:
+    return RUNS[wildcards.run]["coverage"][wildcards.axes]
+
+
+def observable_names(wildcards) -> list[str]:
+    return list(RUNS[wildcards.run]["observables"])
+
+
+def drawing_settings(wildcards) -> dict:
+    return keep(RUNS[wildcards.run]["figures"], ("dpi",))

@@ -1,0 +1,107 @@
+"""What runs come to: the files that the targets ask for, and what is said at the beginning and the end."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from mesaflow.files import write_atomically
+from mesaflow.manifest import count_cvs
+
+CV_NAME = re.compile("cv_[0-9]+")
+
+
+def surfaces_of(run: str) -> list[str]:
+    """Name the free-energy surfaces of a run: the configured ones, and those over the CVs if their number is given."""
+    names = ["_".join(axes) for axes in RUNS[run]["free_energy"]["surfaces"]]
+    n_cvs = RUNS[run]["production"]["n_cvs"]
+    return names if n_cvs == "auto" else [*names, *surfaces_over_cvs(n_cvs)]
+
+
+def surfaces_over_cvs(n_cvs: int) -> list[str]:
+    return [f"cv_{k + 1}" for k in range(n_cvs)] + (["cv_1_cv_2"] if n_cvs > 1 else [])
+
+
+def files_of_surfaces(run: str, names: list[str]) -> list[str]:
+    tables = [f"results/{run}/free_energy/fes_{name}.csv" for name in names]
+    return tables + [f"results/{run}/figures/fes_{name}.svg" for name in names]
+
+
+def open_surfaces(wildcards) -> list[str]:
+    """Return the surfaces over the CVs where their number is known only once the production windows are placed."""
+    files = []
+    for run in RUNS:
+        if RUNS[run]["production"]["n_cvs"] == "auto":
+            manifest = checkpoints.place_windows.get(run=run, stage="production").output.manifest
+            files += files_of_surfaces(run, surfaces_over_cvs(count_cvs(manifest)))
+    return files
+
+
+def surface_axes(wildcards) -> list[str]:
+    configured = {"_".join(axes): axes for axes in RUNS[wildcards.run]["free_energy"]["surfaces"]}
+    return configured.get(wildcards.axes, CV_NAME.findall(wildcards.axes))
+
+
+def has_baseline(run: str) -> bool:
+    return RUNS[run]["baseline"]["n_replicas"] > 0
+
+
+def figures_of(run: str) -> list[str]:
+    """Return every figure of a run."""
+    coverage = RUNS[run]["coverage"]
+    stages = stages_of(run)
+    open_stages = [stage for stage in stages if RUNS[run][network_section(stage)]["n_cvs"] == "auto"]
+    names = [
+        "training",
+        "cv_correlations",
+        "cv_gradients",
+        *(f"latent_{stage}" for stage in stages),
+    ]
+    names += [f"coverage_map_{name}" for name in coverage] + [f"coverage_growth_{name}" for name in coverage]
+    names += [f"n_cvs_{stage}" for stage in open_stages]
+    return [f"results/{run}/figures/{name}.svg" for name in names]
+
+
+def returns_positions(run: str) -> bool:
+    """Tell whether decoders return coordinates, which morphs are made of."""
+    return any(group["kind"] == "positions" for group in RUNS[run]["training"]["outputs"])
+
+
+def illustrations(wildcards) -> list[str]:
+    """Return the pictures of the idea, which are made on demand."""
+    return [f"results/{run}/figures/{name}.svg" for run in RUNS for name in ("outline", "poses")]
+
+
+def run_results(wildcards) -> list[str]:
+    """Return what the whole workflow makes of every run."""
+    results = []
+    for run in RUNS:
+        names = ["provenance.json", "rounds.csv", "summary.txt"]
+        results += [f"results/{run}/{name}" for name in names]
+        results += files_of_surfaces(run, surfaces_of(run)) + figures_of(run)
+        if returns_positions(run):
+            results.append(f"results/{run}/morphs")
+    return results
+
+
+def learning_results(wildcards) -> list[str]:
+    """Return what is learned, without any round, from the trajectories from elsewhere and the seed."""
+    names = ["round-1/encoder.npz", "round-1/decoder.npz", "round-1/training.json", "figures/learning.svg"]
+    open_runs = [run for run in RUNS if RUNS[run]["training"]["n_cvs"] == "auto"]
+    curves = [f"results/{run}/figures/n_cvs_round-1.svg" for run in open_runs]
+    return [f"results/{run}/{name}" for run in RUNS for name in names] + curves
+
+
+def record_configs() -> None:
+    """Write the resolved configuration of every run beside its results."""
+    for run, resolved in RUNS.items():
+        text = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
+        write_atomically(Path("results") / run / "config.yaml", lambda path, text=text: path.write_text(text))
+
+
+def print_summaries() -> None:
+    """Print the summary of every run that has one."""
+    for run in RUNS:
+        summary = Path("results") / run / "summary.txt"
+        if summary.is_file():
+            print(f"\n{summary.read_text()}")

@@ -83,7 +83,7 @@ def test_a_circular_cv_decodes_alike_one_period_on(cvs):
 
 
 def test_distances_cannot_be_decoded_to_coordinates(cvs):
-    with pytest.raises(InputError, match="returns distances, no coordinates"):
+    with pytest.raises(InputError, match="returns no coordinates"):
         decoder("none", slice(0, 0)).decode(cvs)
 
 

@@ -171,7 +171,7 @@ def test_configuration_given_is_not_changed(schema):
         (
             "training.outputs",
             [{"kind": "angles"}],
-            "training.outputs.0.kind is 'angles'; choose one of 'positions', 'distances'.",
+            "training.outputs.0.kind is 'angles'; choose one of 'positions', 'dihedrals', 'distances'.",
         ),
         (
             "training.dihedrals",

@@ -165,7 +165,7 @@ def input_reference(wildcards) -> list[str]:
 
 def output_references(wildcards) -> list[str]:
     """Return the structures that outputs are superposed on, but for the one of the inputs."""
-    groups = RUNS[wildcards.run]["training"]["outputs"]
+    groups = RUNS[wildcards.run][network_section(wildcards.stage)]["outputs"]
     return sorted({group["reference"] for group in groups if group["reference"]})
 
 

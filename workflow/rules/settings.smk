@@ -1,7 +1,7 @@
 """What a step depends on: each params function returns just the keys that its step reads, so that changing another reruns nothing."""
 
 DATA_KEYS = ("atoms", "reference", "validation_fraction", "validation_block_frames", "max_frames", "thinning")
-NETWORK_KEYS = ("inputs", "n_cvs", "cv_layer", "hidden_layers")
+NETWORK_KEYS = ("inputs", "outputs", "n_cvs", "cv_layer", "hidden_layers")
 DRIVER_KEYS = ("n_rounds", "windows_per_batch", "convergence_growth", "convergence_rounds")
 RELAXATION_KEYS = ("n_candidates", "max_energy_kJ_per_mol")
 SIMULATION_KEYS = ("length_ps", "save_interval_ps", "ramp_ps", "max_attempts")
@@ -63,7 +63,7 @@ def keys_without_effect(training: dict) -> set[str]:
     unused = {"dihedrals", "distances"} - {*training["inputs"]}
     if training["optimizer"] != "sgd":
         unused.add("momentum")
-    if "distances" not in training["inputs"] and all(group["kind"] == "positions" for group in training["outputs"]):
+    if "distances" not in training["inputs"] and all(group["kind"] != "distances" for group in training["outputs"]):
         unused.add("distance_scale_nm")
     return unused
 

@@ -20,6 +20,9 @@ def main(snakemake):
         files = (snakemake.input.encoders, snakemake.input.decoders, snakemake.input.training_sets)
         for stage, encoder_path, decoder_path, data_path in zip(snakemake.params.stages, *files, strict=True):
             encoder, decoder = Encoder.load(encoder_path), Decoder.load(decoder_path)
+            if not decoder.returns_positions:
+                log.info("%s: no morphs, as its decoder returns no coordinates", stage)
+                continue
             training_set = TrainingSet.load(data_path)
             chosen = np.unique(np.linspace(0, training_set.n_frames - 1, MOST_FRAMES).round().astype(int))
             cvs = encoder.evaluate(training_set.frames[chosen])

@@ -111,20 +111,25 @@ def check_network(network: dict, training: dict, section: str) -> None:
         raise InputError(
             f"{section}.hidden_layers is [], and training.hierarchy 'shared' shares the layer after them; give at least one."
         )
-    for i, group in enumerate(training["outputs"]):
-        _check_output(group, f"training.outputs[{i}]", training["invariance"])
+    for i, group in enumerate(network["outputs"]):
+        _check_output(group, f"{section}.outputs[{i}]", training["invariance"])
 
 
 def _check_output(group: dict, key: str, invariance: str) -> None:
     """Refuse keys of an output that would have no effect."""
-    others = ("distances",) if group["kind"] == "positions" else ("atoms", "align", "reference", "atom_weights")
-    unused = [name for name in others if group[name] not in (None, {}, "all")]
+    own = {
+        "positions": ("atoms", "align", "reference", "atom_weights"),
+        "dihedrals": ("dihedrals",),
+        "distances": ("distances",),
+    }
+    others = [name for kind, names in own.items() if kind != group["kind"] for name in names]
+    unused = [name for name in others if group[name] not in (None, {}, "all", "bonded")]
     if unused:
         raise InputError(f"{key}.{unused[0]} has no effect on an output of kind {group['kind']}; drop it.")
     if invariance == "none":
         if group["kind"] != "positions":
             raise InputError(
-                f"{key} has distances with training.invariance 'none', which returns a conformation in the pose it came in; "
+                f"{key} has {group['kind']} with training.invariance 'none', which returns a conformation in the pose it came in; "
                 "give outputs of kind positions only."
             )
         if group["align"] or group["reference"]:
@@ -171,9 +176,10 @@ def _check_learning(config: dict, topology: "mdtraj.Topology", atoms: np.ndarray
         return positions if path is None else load_reference(path, topology, training["atoms"], key)
 
     check_reference(reference(None, "training.reference"), "training.atoms")
-    for stage in ("training", "production"):
-        find_features(topology, atoms, training | {"inputs": config[stage]["inputs"]})
-    find_outputs(topology, atoms, training, reference)
+    for section in ("training", "production"):
+        network = training | {key: config[section][key] for key in ("inputs", "outputs")}
+        find_features(topology, atoms, network)
+        find_outputs(topology, atoms, network, reference, section)
 
 
 def check_windows_can_start(config: dict) -> None:

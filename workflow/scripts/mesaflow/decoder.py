@@ -154,15 +154,20 @@ class Decoder:
     atoms: np.ndarray
     columns: slice
 
+    @property
+    def returns_positions(self) -> bool:
+        """Whether coordinates are among what the network returns."""
+        return len(self.atoms) > 0
+
     @torch.no_grad()
     def decode(self, cvs: np.ndarray) -> np.ndarray:
         """Return the coordinates [nm] with ``shape=(n, n_atoms, 3)`` of CVs with ``shape=(n, n_cvs)``.
 
         Raises:
-            InputError: If the network returns distances only.
+            InputError: If the network returns no coordinates.
         """
-        if len(self.atoms) == 0:
-            raise InputError("this decoder returns distances, no coordinates; add an output of kind positions.")
+        if not self.returns_positions:
+            raise InputError("this decoder returns no coordinates; add an output of kind positions.")
         columns = []
         for kind, values in zip(self.cv_kinds, np.asarray(cvs, dtype=float).T, strict=True):
             columns += [np.cos(values), np.sin(values)] if kind == "circular" else [values]

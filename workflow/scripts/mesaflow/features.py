@@ -64,13 +64,23 @@ def find_features(topology: mdtraj.Topology, atoms: np.ndarray, training: dict) 
     kinds = training["inputs"]
     dihedrals, pairs = _no_atoms(4), _no_atoms(2)
     if "dihedrals" in kinds:
-        _check_named(topology, training["dihedrals"])
-        found = find_dihedrals(topology, atoms, training["dihedrals"])
-        dihedrals = _within(found, atoms, topology, "training.dihedrals", 4)
+        dihedrals = find_dihedrals_within(topology, atoms, training["dihedrals"], "training.dihedrals")
     if "distances" in kinds:
         found = find_pairs(topology, atoms, training["distances"], "training.distances")
         pairs = _within(found, atoms, topology, "training.distances", 2)
     return Features("positions" in kinds, dihedrals, pairs)
+
+
+def find_dihedrals_within(
+    topology: mdtraj.Topology, atoms: np.ndarray, dihedrals: str | list[str | list[str]], key: str
+) -> np.ndarray:
+    """Find dihedrals as ``find_dihedrals`` does, counted within the atoms that the network sees, ``shape=(n_dihedrals, 4)``.
+
+    Raises:
+        InputError: If one cannot be found, or needs atoms that the network does not see.
+    """
+    _check_named(topology, dihedrals, key)
+    return _within(find_dihedrals(topology, atoms, dihedrals, key), atoms, topology, key, 4)
 
 
 def _within(
@@ -78,9 +88,7 @@ def _within(
 ) -> np.ndarray:
     """Renumber the atoms of dihedrals or distances to those that the network sees."""
     if not found:
-        raise InputError(
-            f"{key} finds nothing among training.atoms; select more atoms or drop it from training.inputs."
-        )
+        raise InputError(f"{key} finds nothing among training.atoms; select more atoms or leave it out.")
     return renumber(topology, atoms, np.array(found).ravel(), key).reshape(-1, width)
 
 
@@ -105,7 +113,10 @@ def renumber(topology: mdtraj.Topology, atoms: np.ndarray, selected: np.ndarray,
 
 
 def find_dihedrals(
-    topology: mdtraj.Topology, atoms: np.ndarray, dihedrals: str | list[str | list[str]]
+    topology: mdtraj.Topology,
+    atoms: np.ndarray,
+    dihedrals: str | list[str | list[str]],
+    key: str = "training.dihedrals",
 ) -> list[tuple[int, ...]]:
     """Find the atoms of dihedrals.
 
@@ -115,6 +126,7 @@ def find_dihedrals(
         dihedrals: ``bonded`` for one dihedral about every bond between atoms seen that has a neighbour seen at either
             end; or a list of names (``phi``, ``psi``, ``omega``, ``chi1``, ``chi2``) and of four selections of one atom
             each.
+        key: The config key that they come from, for errors.
 
     Raises:
         InputError: If a selection does not match one atom, or the four atoms of a dihedral lie in two molecules.
@@ -126,16 +138,16 @@ def find_dihedrals(
         if isinstance(item, str):
             found += [tuple(int(atom) for atom in quadruple) for quadruple in _NAMED_DIHEDRALS[item](topology)]
         else:
-            found.append(select_single_atoms(topology, item, f"training.dihedrals[{i}]"))
-            _check_one_molecule(topology, f"training.dihedrals[{i}]", found[-1])
+            found.append(select_single_atoms(topology, item, f"{key}[{i}]"))
+            _check_one_molecule(topology, f"{key}[{i}]", found[-1])
     return list(dict.fromkeys(found))
 
 
-def _check_named(topology: mdtraj.Topology, dihedrals: str | list[str | list[str]]) -> None:
+def _check_named(topology: mdtraj.Topology, dihedrals: str | list[str | list[str]], key: str) -> None:
     """Refuse names of dihedrals that the topology has none of."""
     for name in [item for item in dihedrals if isinstance(item, str)] if dihedrals != "bonded" else []:
         if len(_NAMED_DIHEDRALS[name](topology)) == 0:
-            raise InputError(f"training.dihedrals names {name!r}, and the structure has none; drop it.")
+            raise InputError(f"{key} names {name!r}, and the structure has none; drop it.")
 
 
 def _check_one_molecule(topology: mdtraj.Topology, key: str, atoms: tuple[int, ...]) -> None:

@@ -1,4 +1,4 @@
-"""What a network is to return of a conformation: groups of superposed coordinates and of distances, each with a weight."""
+"""What a network is to return of a conformation: groups of superposed coordinates, dihedrals and distances, each with a weight."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 
 from .alignment import check_reference, split, superpose_in_parts
 from .errors import InputError
-from .features import find_pairs, renumber
+from .features import find_dihedrals_within, find_pairs, renumber
 from .trajectories import select_atoms
 
 
@@ -81,7 +81,35 @@ class DistancesOutput:
         return np.concatenate(parts).astype(np.float32)
 
 
-Output = PositionsOutput | DistancesOutput
+@dataclass(frozen=True)
+class DihedralsOutput:
+    """Dihedral angles, each as its cosine and its sine.
+
+    Attributes:
+        dihedrals: The atoms of each dihedral with ``shape=(n_dihedrals, 4)``, counted within those that the network sees.
+        weight: The weight of the group.
+    """
+
+    dihedrals: np.ndarray
+    weight: float = 1.0
+
+    @property
+    def n_columns(self) -> int:
+        return 2 * len(self.dihedrals)
+
+    @property
+    def column_weights(self) -> np.ndarray:
+        """The weight of each output node with ``shape=(n_columns,)``."""
+        return np.full(self.n_columns, self.weight)
+
+    def target(self, frames: np.ndarray) -> np.ndarray:
+        """Return cosine and sine of each dihedral with ``shape=(n_frames, 2 * n_dihedrals)`` in single precision."""
+        trajectory = mdtraj.Trajectory(np.asarray(frames, dtype=np.float32), None)
+        angles = mdtraj.compute_dihedrals(trajectory, self.dihedrals, periodic=False)
+        return np.stack([np.cos(angles), np.sin(angles)], axis=2).reshape(len(frames), -1).astype(np.float32)
+
+
+Output = PositionsOutput | DistancesOutput | DihedralsOutput
 
 
 def find_outputs(
@@ -89,6 +117,7 @@ def find_outputs(
     atoms: np.ndarray,
     training: dict,
     load_reference: Callable[[str | None, str], np.ndarray],
+    section: str = "training",
 ) -> tuple[Output, ...]:
     """Find the atoms of a network's outputs.
 
@@ -98,24 +127,28 @@ def find_outputs(
         training: The ``training`` section of a configuration, of which ``outputs`` and ``invariance`` are read.
         load_reference: Returns the positions [nm] of the atoms seen, with ``shape=(n_atoms, 3)``, in the structure that an
             output names, or for None in the default one; it also takes the key, for errors.
+        section: The section of the configuration that the outputs come from, for errors.
 
     Raises:
         InputError: If a selection matches nothing or atoms outside ``training.atoms``, nothing can be superposed on a
-            reference, or ``invariance: alignment`` finds no coordinates among the outputs.
+            reference, or ``invariance: alignment`` finds distances only.
     """
     outputs: list[Output] = []
     for i, group in enumerate(training["outputs"]):
-        key = f"training.outputs[{i}]"
+        key = f"{section}.outputs[{i}]"
         if group["kind"] == "distances":
             pairs = find_pairs(topology, atoms, group["distances"], f"{key}.distances")
             local = renumber(topology, atoms, np.array(pairs).ravel(), f"{key}.distances").reshape(-1, 2)
             outputs.append(DistancesOutput(local, float(group["weight"])))
+        elif group["kind"] == "dihedrals":
+            found = find_dihedrals_within(topology, atoms, group["dihedrals"], f"{key}.dihedrals")
+            outputs.append(DihedralsOutput(found, float(group["weight"])))
         else:
             reference = load_reference(group["reference"], f"{key}.reference")
             outputs.append(_find_positions(topology, atoms, group, key, reference))
-    if training["invariance"] == "alignment" and not any(isinstance(output, PositionsOutput) for output in outputs):
+    if training["invariance"] == "alignment" and all(isinstance(output, DistancesOutput) for output in outputs):
         raise InputError(
-            "training.outputs has distances only, which training.invariance 'alignment' has nothing to superpose for; "
+            f"{section}.outputs has distances only, which training.invariance 'alignment' has nothing to superpose for; "
             "add an output of kind positions, or set training.invariance to augmentation."
         )
     return tuple(outputs)
@@ -174,12 +207,16 @@ class OutputLayout:
                 yield slice(start, start + group.n_columns), group
             start += group.n_columns
 
+    def _scale_of(self, group: Output) -> float:
+        if isinstance(group, DihedralsOutput):
+            return 1.0
+        return self.scale if isinstance(group, PositionsOutput) else self.distance_scale
+
     def targets(self, frames: np.ndarray) -> np.ndarray:
         """Return the targets of frames [nm] with ``shape=(n_frames, n_columns)`` in single precision."""
         targets = np.empty((len(frames), self.n_columns), dtype=np.float32)
         start = 0
         for group in self.groups:
-            scale = self.scale if isinstance(group, PositionsOutput) else self.distance_scale
-            np.divide(group.target(frames), scale, out=targets[:, start : start + group.n_columns])
+            np.divide(group.target(frames), self._scale_of(group), out=targets[:, start : start + group.n_columns])
             start += group.n_columns
         return targets

@@ -11,8 +11,7 @@ from .bias import HarmonicRestraint, add_restraint
 from .boundary import periodic_tree, wrap
 from .encoder import Encoder
 
-_RESTRAINT = 300.0  # kJ/mol per squared CV unit: steeper than a torsional barrier, softer than most strain
-_PASSES = 2  # strain that the CVs see shrinks in each, since a pass holds a frame where the last one left it
+_RESTRAINTS = (300.0, 3000.0)  # kJ/mol per squared CV unit: a slope of 100 kJ/mol at last moves a frame by 0.03
 _TOLERANCE = 5.0  # root-mean-square force [kJ/mol/nm] at which a minimisation stops
 _MOST_ITERATIONS = 500
 _SPACING_RESOLUTION = 0.01
@@ -68,7 +67,8 @@ def relax(
     """Minimise the energy of frames, each restrained to its own collective variables, on the Reference platform.
 
     Frames of biased simulations are strained. Relaxed, their energies compare: a place whose best energy is far above the
-    lowest holds no population worth a window. A frame is minimised twice, the second time restrained to where the first left it.
+    lowest holds no population worth a window. The restraint gets stronger in steps and stays where the frame came from, so
+    that what is on a barrier stays there.
 
     Args:
         system: The unbiased system.
@@ -80,7 +80,7 @@ def relax(
         The relaxed positions [nm] with the shape of ``frames``, their unbiased potential energies [kJ/mol], infinite where
         a minimisation failed, and their collective variables with ``shape=(n_frames, n_cvs)``.
     """
-    restraint = HarmonicRestraint(encoder, np.zeros(encoder.n_cvs), _RESTRAINT)
+    restraint = HarmonicRestraint(encoder, np.zeros(encoder.n_cvs), _RESTRAINTS[0])
     restrained = copy.deepcopy(system)
     add_restraint(restrained, restraint)
     platform = openmm.Platform.getPlatformByName("Reference")
@@ -93,8 +93,8 @@ def relax(
     for i, frame in enumerate(relaxed):
         try:
             context.setPositions(frame)
-            for _ in range(_PASSES):
-                restraint.center[:] = encoder.evaluate(_cv_positions(context, encoder)[None])[0]
+            restraint.center[:] = cvs[i]
+            for restraint.force_constant in _RESTRAINTS:
                 openmm.LocalEnergyMinimizer.minimize(context, _TOLERANCE, _MOST_ITERATIONS)
         except openmm.OpenMMException:
             on_frame()
@@ -107,9 +107,3 @@ def relax(
             relaxed[i], energies[i], cvs[i] = positions, energy, at
         on_frame()
     return relaxed, energies, cvs
-
-
-def _cv_positions(context: openmm.Context, encoder: Encoder) -> np.ndarray:
-    """Return the positions [nm] of the encoder's atoms."""
-    positions = context.getState(positions=True).getPositions(asNumpy=True)
-    return positions.value_in_unit(unit.nanometer)[encoder.atoms]

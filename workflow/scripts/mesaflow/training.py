@@ -17,6 +17,7 @@ from .errors import InputError
 from .evaluation import encoder_nodes, explained_variance, pose_variance_fraction
 from .features import Features
 from .outputs import DistancesOutput, Output, OutputLayout, PositionsOutput
+from .warm_start import start_from_dihedrals
 
 _LEARNING_RATE_FACTOR = 0.3  # applied when the validation loss stands still for half the patience
 
@@ -229,6 +230,7 @@ def train(
         layout.n_columns,
         settings.hierarchy,
     ).to(device)
+    start_from_dihedrals(network, settings.features, data)
     torch.set_num_threads(max(1, n_threads - 1))  # one makes batches
     try:
         loss_curve, best_epoch = _fit(network, data, validation, settings, on_epoch)

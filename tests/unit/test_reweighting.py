@@ -5,8 +5,8 @@ import pytest
 
 from mesaflow.encoder import minimum_image
 from mesaflow.errors import InputError
+from mesaflow.mbar import MBAREquations
 from mesaflow.reweighting import (
-    MBAREquations,
     Restraints,
     Weights,
     decorrelate,
@@ -121,7 +121,7 @@ def test_weights_equal_those_of_pymbar(samples, weights):
 
 def test_own_solver_agrees_with_pymbar_where_windows_overlap(samples, weights):
     u_kn = RESTRAINTS.reduced_potentials(samples[["cv_1"]].to_numpy(), TEMPERATURE)
-    f_k = MBAREquations(u_kn).solve(np.full(14, 400), np.ones(len(samples)), np.zeros(14))
+    f_k = MBAREquations([u_kn]).solve(np.full(14, 400), np.ones(len(samples)), np.zeros(14))
     np.testing.assert_allclose(f_k, weights.free_energies, atol=1e-4)
 
 
@@ -133,7 +133,7 @@ def test_counts_weigh_like_repeated_samples():
 
     def solve(table: pd.DataFrame, counts: np.ndarray) -> np.ndarray:
         u_kn = RESTRAINTS.reduced_potentials(table[["cv_1"]].to_numpy(), TEMPERATURE)
-        return MBAREquations(u_kn).solve(n_repeated, counts, np.zeros(14))
+        return MBAREquations([u_kn]).solve(n_repeated, counts, np.zeros(14))
 
     np.testing.assert_allclose(solve(few, counts.astype(float)), solve(repeated, np.ones(len(repeated))), atol=1e-5)
 

@@ -4,23 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import pymbar
 from pymbar import timeseries
-from scipy.optimize import minimize
-from scipy.sparse import csr_array
 
 from .encoder import minimum_image
 from .errors import InputError
+from .mbar import MBAREquations
 from .units import thermal_energy
 
-_GRADIENT_TOLERANCE = 1e-8  # of the MBAR objective divided by the number of samples
-_BOOTSTRAP_TOLERANCE = 1e-6  # far below the statistical error of a bootstrap sample
-_MAX_ITERATIONS = 5000
-_MAX_BOOTSTRAP_ITERATIONS = 300  # each starts from the solution; more are needed only where windows do not overlap
-_POLISHING = (
-    {"method": "adaptive", "options": {"maximum_iterations": 50}},
-)  # of pymbar, which starts from our solution
-_SMALLEST_FACTOR = 1e-20  # Boltzmann factors below this, relative to a sample's largest, are lost in rounding
+_SAMPLES_AT_ONCE = 20_000  # whose restraint energies are computed together, before the negligible ones are dropped
 _FEWEST_SAMPLES = 5  # of one window; with fewer its correlation time means nothing
 
 
@@ -119,64 +110,6 @@ def _equilibration(values: np.ndarray) -> tuple[int, float]:
     return int(start), float(inefficiency)
 
 
-class MBAREquations:
-    """The convex objective whose minimum solves the MBAR equations, for samples that count several times or not at all.
-
-    A = Σ_n c_n ln Σ_k N_k exp(f_k − u_kn) − Σ_k N_k f_k (M. R. Shirts & J. D. Chodera, J. Chem. Phys. 129, 124105 (2008),
-    doi:10.1063/1.2978177; Z. Tan et al., J. Chem. Phys. 136, 144102 (2012), doi:10.1063/1.3701175). Boltzmann factors are
-    computed once, and those that cannot matter are left out, which leaves two sparse matrix–vector products an iteration.
-    """
-
-    def __init__(self, u_kn: np.ndarray):
-        self._lowest = u_kn.min(axis=0)
-        factors = np.exp(self._lowest - u_kn)
-        factors[factors < _SMALLEST_FACTOR] = 0.0
-        self._factors = csr_array(factors)
-        self._transposed = csr_array(self._factors.T)
-
-    def solve(
-        self,
-        n_samples_per_state: np.ndarray,
-        counts: np.ndarray,
-        initial: np.ndarray,
-        tolerance: float = _GRADIENT_TOLERANCE,
-        max_iterations: int = _MAX_ITERATIONS,
-    ) -> np.ndarray:
-        """Return the dimensionless free energies f_k, the first of which is 0.
-
-        Args:
-            n_samples_per_state: N_k, the sum of the counts of each state's samples.
-            counts: How often each sample counts.
-            initial: Where to start.
-            tolerance: The largest gradient left, of the objective divided by the number of samples.
-            max_iterations: The most iterations, after which the best so far is returned.
-        """
-        total = counts.sum()
-
-        def objective(f_k: np.ndarray) -> tuple[float, np.ndarray]:
-            log_denominators, gradient = self._denominators(f_k, n_samples_per_state, counts)
-            value = counts @ log_denominators - n_samples_per_state @ f_k
-            return value / total, (gradient - n_samples_per_state) / total
-
-        options = {"maxiter": max_iterations, "maxfun": 2 * max_iterations, "maxcor": 30, "ftol": 0.0}
-        solution = minimize(objective, initial, jac=True, method="L-BFGS-B", options=options | {"gtol": tolerance})
-        return solution.x - solution.x[0]
-
-    def log_weights(self, f_k: np.ndarray, n_samples_per_state: np.ndarray) -> np.ndarray:
-        """Return the logarithm of each sample's weight in the unbiased ensemble, up to a constant."""
-        log_denominators, _ = self._denominators(f_k, n_samples_per_state, np.ones(self._factors.shape[1]))
-        return -log_denominators
-
-    def _denominators(
-        self, f_k: np.ndarray, n_samples_per_state: np.ndarray, counts: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        highest = f_k.max()
-        prefactors = n_samples_per_state * np.exp(f_k - highest)
-        denominators = self._transposed @ prefactors
-        gradient = prefactors * (self._factors @ (counts / denominators))
-        return np.log(denominators) + highest - self._lowest, gradient
-
-
 @dataclass(frozen=True)
 class Weights:
     """Weights of samples in the unbiased ensemble.
@@ -229,25 +162,28 @@ def estimate_weights(
         restraints.periods,
     )
     n_samples_per_state = np.array([(used["window"] == window).sum() for window in restraints.windows])
-    u_kn = restraints.reduced_potentials(used[cv_columns(samples)].to_numpy(), temperature)
-    equations = MBAREquations(u_kn)
+    cvs = used[cv_columns(samples)].to_numpy()
+    equations = MBAREquations(
+        restraints.reduced_potentials(cvs[start : start + _SAMPLES_AT_ONCE], temperature)
+        for start in range(0, len(cvs), _SAMPLES_AT_ONCE)
+    )
     everything = np.ones(len(rows))
-    started = equations.solve(n_samples_per_state, everything, np.zeros(len(restraints.windows)))
-    mbar = pymbar.MBAR(u_kn, n_samples_per_state, initial_f_k=started, solver_protocol=_POLISHING)
-    f_k = mbar.f_k
+    f_k = equations.solve(n_samples_per_state, everything, np.zeros(len(restraints.windows)))
+    shared = equations.shared_samples(f_k, n_samples_per_state, everything)
+    factorised = equations.factorise(f_k, n_samples_per_state, everything)
 
     rng = np.random.default_rng(random_seed)
     bootstrap = np.empty((n_bootstrap, len(rows)))
     for b in range(n_bootstrap):
         counts = np.concatenate([_block_counts(n, rng) for n in n_samples_per_state]).astype(float)
-        f_b = equations.solve(n_samples_per_state, counts, f_k, _BOOTSTRAP_TOLERANCE, _MAX_BOOTSTRAP_ITERATIONS)
+        f_b = equations.resample(f_k, n_samples_per_state, counts, factorised)
         bootstrap[b] = _normalise(equations.log_weights(f_b, n_samples_per_state), counts)
     return Weights(
         rows=rows,
         weights=_normalise(equations.log_weights(f_k, n_samples_per_state), everything),
         bootstrap=bootstrap,
         free_energies=f_k,
-        overlap=mbar.compute_overlap()["matrix"],
+        overlap=shared / n_samples_per_state[:, None],
         windows=restraints.windows,
         n_samples_per_state=n_samples_per_state,
     )

@@ -42,8 +42,8 @@ RUNS = load_runs()
 
 wildcard_constraints:
     run="[A-Za-z0-9][A-Za-z0-9_.-]*",
-    stage="round-[0-9]+|production",
-    trajectories="seed|unbiased|round-[0-9]+|production",
+    stage="round-[0-9]+|production|extension",
+    trajectories="seed|unbiased|round-[0-9]+|production|extension",
     unbiased="seed|unbiased",
     round="[0-9]+",
     replica="[0-9]+",
@@ -91,12 +91,15 @@ def previous_stage(wildcards) -> str:
 
 def windows_of(wildcards, stage: str) -> list[dict]:
     """Return the rows of a stage's window manifest, once its checkpoint has run."""
+    if stage == "extension":
+        return read_manifest(checkpoints.extend_windows.get(run=wildcards.run).output.manifest)
     return read_manifest(checkpoints.place_windows.get(run=wildcards.run, stage=stage).output.manifest)
 
 
 def stage_section(stage: str) -> str:
     """Name the configuration section that a stage's simulations are set up by."""
     sections = {"seed": "seeding", "unbiased": "baseline", "production": "production"}
+    sections["extension"] = "production"  # more of the same
     return sections.get(stage, "exploration")
 
 
@@ -272,8 +275,26 @@ def stage_trajectories(wildcards) -> list[str]:
     return trajectories_of(wildcards, wildcards.trajectories)
 
 
-def production_samples(wildcards) -> list[str]:
+def encoder_of_stage(wildcards) -> str:
+    """Return the encoder along which a stage's windows are; the extension goes on along that of production."""
+    stage = "production" if wildcards.stage == "extension" else wildcards.stage
+    return f"results/{wildcards.run}/{stage}/encoder.npz"
+
+
+def first_samples(wildcards) -> list[str]:
     return batch_files(wildcards, "production", "samples.parquet")
+
+
+def first_statuses(wildcards) -> list[str]:
+    return batch_files(wildcards, "production", "status.json")
+
+
+def first_trajectories(wildcards) -> list[str]:
+    return batch_files(wildcards, "production", "trajectory.dcd")
+
+
+def production_samples(wildcards) -> list[str]:
+    return first_samples(wildcards) + batch_files(wildcards, "extension", "samples.parquet")
 
 
 def round_results(wildcards) -> dict[str, list[str] | str]:
@@ -301,11 +322,11 @@ def round_assessments(wildcards) -> list[str]:
 
 
 def production_statuses(wildcards) -> list[str]:
-    return batch_files(wildcards, "production", "status.json")
+    return first_statuses(wildcards) + batch_files(wildcards, "extension", "status.json")
 
 
 def production_trajectories(wildcards) -> list[str]:
-    return batch_files(wildcards, "production", "trajectory.dcd")
+    return first_trajectories(wildcards) + batch_files(wildcards, "extension", "trajectory.dcd")
 
 
 def first_training(wildcards) -> list[str]:

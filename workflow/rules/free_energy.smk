@@ -1,10 +1,10 @@
 rule estimate_free_energy:
     input:
-        manifest="results/{run}/production/windows.tsv",
+        manifests=expand("results/{{run}}/{stage}/windows.tsv", stage=("production", "extension")),
         samples=production_samples,
         statuses=production_statuses,
         trajectories=production_trajectories,
-        observables="results/{run}/production/observables.parquet",
+        observables=expand("results/{{run}}/{stage}/observables.parquet", stage=("production", "extension")),
         encoder="results/{run}/production/encoder.npz",
         relaxed="results/{run}/production/relaxed.npz",
         topology="results/{run}/system/topology.pdb",
@@ -36,7 +36,7 @@ rule project_free_energy:
     input:
         weights="results/{run}/free_energy/weights.npz",
         samples=production_samples,
-        observables="results/{run}/production/observables.parquet",
+        observables=expand("results/{{run}}/{stage}/observables.parquet", stage=("production", "extension")),
         encoder="results/{run}/production/encoder.npz",
     output:
         surface="results/{run}/free_energy/fes_{axes}.csv",

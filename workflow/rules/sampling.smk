@@ -37,6 +37,8 @@ checkpoint place_windows:
         "logs/{run}/{stage}/place_windows.log",
     benchmark:
         "benchmarks/{run}/{stage}/place_windows.tsv"
+    wildcard_constraints:
+        stage="round-[0-9]+|production",
     priority: 10
     conda:
         "../../envs/simulation.yaml"
@@ -53,12 +55,44 @@ checkpoint place_windows:
         "../scripts/place_windows.py"
 
 
+checkpoint extend_windows:
+    input:
+        manifest="results/{run}/production/windows.tsv",
+        samples=first_samples,
+        statuses=first_statuses,
+        trajectories=first_trajectories,
+        observables="results/{run}/production/observables.parquet",
+        encoder="results/{run}/production/encoder.npz",
+    output:
+        manifest="results/{run}/extension/windows.tsv",
+    log:
+        "logs/{run}/extension/extend_windows.log",
+    benchmark:
+        "benchmarks/{run}/extension/extend_windows.tsv"
+    priority: 10
+    conda:
+        "../../envs/simulation.yaml"
+    resources:
+        runtime="1h",
+        mem_mb=8000,
+    params:
+        extension=extension_settings,
+        free_energy=state_settings,
+        ramp_ps=production_ramp,
+        temperature=temperature,
+        random_seed=random_seed,
+    message:
+        "{wildcards.run}: sharing further simulation among the production windows"
+    script:
+        "../scripts/extend_windows.py"
+
+
 rule run_windows:
     input:
         manifest=ancient("results/{run}/{stage}/windows.tsv"),
         starts=ancient(start_trajectories),
         imported=imported_topologies,
-        encoder="results/{run}/{stage}/encoder.npz",
+        encoder=encoder_of_stage,
         topology="results/{run}/system/topology.pdb",
         system="results/{run}/system/system.xml",
         platform="results/{run}/system/platform.json",

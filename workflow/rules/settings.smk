@@ -4,6 +4,7 @@ DATA_KEYS = ("atoms", "reference", "validation_fraction", "validation_block_fram
 NETWORK_KEYS = ("inputs", "outputs", "n_cvs", "cv_layer", "hidden_layers")
 DRIVER_KEYS = ("n_rounds", "windows_per_batch", "convergence_growth", "convergence_rounds")
 RELAXATION_KEYS = ("n_candidates", "max_energy_kJ_per_mol")
+EXTENSION_KEYS = ("extend_ns", "length_ps")
 SIMULATION_KEYS = ("length_ps", "save_interval_ps", "ramp_ps", "max_attempts")
 
 
@@ -80,11 +81,16 @@ def pose_settings(wildcards) -> dict:
 
 def placement_settings(wildcards) -> dict:
     section = RUNS[wildcards.run][stage_section(wildcards.stage)]
-    return drop(section, *DRIVER_KEYS, *SIMULATION_KEYS, *RELAXATION_KEYS, *NETWORK_KEYS)
+    return drop(section, *DRIVER_KEYS, *SIMULATION_KEYS, *RELAXATION_KEYS, *EXTENSION_KEYS, *NETWORK_KEYS)
 
 
 def window_settings(wildcards) -> dict:
-    return keep(RUNS[wildcards.run][stage_section(wildcards.stage)], SIMULATION_KEYS)
+    simulation = keep(RUNS[wildcards.run][stage_section(wildcards.stage)], SIMULATION_KEYS)
+    return simulation | {"ramp_ps": 0} if wildcards.stage == "extension" else simulation
+
+
+def extension_settings(wildcards) -> dict:
+    return keep(RUNS[wildcards.run]["production"], EXTENSION_KEYS)
 
 
 def convergence_settings(wildcards) -> dict:

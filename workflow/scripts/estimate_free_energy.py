@@ -6,35 +6,17 @@ import numpy as np
 import pandas as pd
 
 from mesaflow.alignment import superpose
-from mesaflow.diagnostics import effective_samples, find_connected_parts, find_hidden_barriers, judge, note_left_out
+from mesaflow.diagnostics import effective_samples, find_hidden_barriers, find_unconnected, judge, note_left_out
 from mesaflow.encoder import Encoder
 from mesaflow.files import read_arrays, read_json, write_arrays, write_json
-from mesaflow.manifest import center_columns, read_manifest
+from mesaflow.manifest import read_manifest
 from mesaflow.observables import describe_state, in_state
+from mesaflow.pooling import pool_samples
 from mesaflow.progress import log_to
 from mesaflow.randomness import derive_seed
-from mesaflow.reweighting import (
-    Restraints,
-    Weights,
-    decorrelate,
-    estimate_weights,
-    state_free_energies,
-    unwrap,
-)
+from mesaflow.reweighting import Weights, estimate_weights, state_free_energies
 from mesaflow.trajectories import load_topology, load_trajectory
 from mesaflow.units import thermal_energy
-
-
-def collect_restraints(rows: list[dict], statuses: list[dict], encoder: Encoder) -> Restraints:
-    """Collect the restraints that the finished windows ended up with."""
-    finished = {status["window"]: status["force_constant"] for status in statuses if status["outcome"] == "finished"}
-    rows = [row for row in rows if row["window"] in finished]
-    return Restraints(
-        windows=np.array([row["window"] for row in rows]),
-        centers=np.array([[row[column] for column in center_columns(encoder.n_cvs)] for row in rows]),
-        force_constants=np.array([finished[row["window"]] for row in rows]),
-        periods=encoder.periods,
-    )
 
 
 def estimate_states(
@@ -55,25 +37,11 @@ def split_halves(samples: pd.DataFrame, rows: np.ndarray) -> tuple[np.ndarray, n
     return rows[rank < size / 2], rows[rank >= size / 2]
 
 
-def find_left_out(
-    weights: Weights, restraints: Restraints, apart: list[tuple[int, int]], encoder: Encoder
-) -> np.ndarray:
-    """Find the windows that no chain of overlaps connects with those around the start structure.
-
-    How free energies on the two sides of a gap compare is unknown, and MBAR would make something up.
-    """
-    index = {int(window): k for k, window in enumerate(weights.windows)}
-    parts = find_connected_parts(weights.overlap, [(index[i], index[j]) for i, j in apart])
-    start = encoder.evaluate(encoder.references[:1])
-    centers = restraints.centers[np.searchsorted(restraints.windows, weights.windows)]
-    home = parts[np.linalg.norm(encoder.displacement(centers, start), axis=1).argmin()]
-    return weights.windows[parts != home]
-
-
 def lowest_relaxed_energy(windows: np.ndarray, rows: list[dict], relaxed: str) -> float | None:
     """Return the lowest energy [kJ/mol] above the lowest of all that a window starts from, None without windows."""
     energies = read_arrays(relaxed)["energies"]
-    return min((float(energies[row["start_frame"]]) for row in rows if row["window"] in windows), default=None)
+    rows = [row for row in rows if row["window"] in windows and "extends" not in row]
+    return min((float(energies[row["start_frame"]]) for row in rows), default=None)
 
 
 def finite_or_none(value: float) -> float | None:
@@ -85,11 +53,14 @@ def main(snakemake):
     discard = snakemake.params.ramp_ps
     with log_to(snakemake.log[0]) as log:
         encoder = Encoder.load(snakemake.input.encoder)
-        samples = pd.concat([pd.read_parquet(path) for path in snakemake.input.samples], ignore_index=True)
-        observables = pd.read_parquet(snakemake.input.observables)
+        samples, observables = (
+            pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
+            for paths in (snakemake.input.samples, snakemake.input.observables)
+        )
         statuses = [status for path in snakemake.input.statuses for status in read_json(path)["windows"]]
-        manifest = read_manifest(snakemake.input.manifest)
-        restraints = collect_restraints(manifest, statuses, encoder)
+        manifest = [row for path in snakemake.input.manifests for row in read_manifest(path)]
+        pool = pool_samples(manifest, statuses, samples, encoder, discard)
+        samples, restraints = pool.samples, pool.restraints
         topology = load_topology(snakemake.input.topology)
         frames = [load_trajectory(path, topology)[:, encoder.atoms] for path in snakemake.input.trajectories]
         coordinates = superpose(np.concatenate(frames), encoder.references[0]).reshape(len(samples), -1)
@@ -99,12 +70,11 @@ def main(snakemake):
             weights = estimate_weights(samples, rows, restraints, temperature, settings["n_bootstrap"], seed)
             return weights, estimate_states(observables.iloc[rows], weights, settings, temperature)
 
-        unwrapped = unwrap(samples, encoder.periods)
-        rows = decorrelate(unwrapped, discard)
+        rows = pool.choose_rows(discard)
         log.info("%d windows, %d samples, %d of them uncorrelated", len(restraints.windows), len(samples), len(rows))
         weights, states = estimate(rows, "all")
-        bimodal, apart = find_hidden_barriers(unwrapped, coordinates, weights, discard)
-        left_out = find_left_out(weights, restraints, apart, encoder)
+        bimodal, apart = find_hidden_barriers(samples, coordinates, weights, discard)
+        left_out = find_unconnected(weights, restraints, apart, encoder)
         if len(left_out):
             log.info("windows that are not connected with the start structure: %s", left_out.tolist())
             rows = rows[~samples["window"].iloc[rows].isin(left_out).to_numpy()]
@@ -154,7 +124,7 @@ def main(snakemake):
             snakemake.output.weights,
             rows=weights.rows,
             weights=weights.weights,
-            bootstrap=weights.bootstrap,
+            bootstrap=weights.bootstrap.astype(np.float32),
             windows=weights.windows,
             free_energies=weights.free_energies,
             overlap=weights.overlap,

@@ -21,7 +21,7 @@ def main(snakemake):
     settings, names = snakemake.params.projection, snakemake.params.axes
     with log_to(snakemake.log[0]):
         samples = pd.concat([pd.read_parquet(path) for path in snakemake.input.samples], ignore_index=True)
-        observables = pd.read_parquet(snakemake.input.observables)
+        observables = pd.concat([pd.read_parquet(path) for path in snakemake.input.observables], ignore_index=True)
         periods = Encoder.load(snakemake.input.encoder).periods
         estimate = read_arrays(snakemake.input.weights)
         columns, edges, bins = {}, [], []

@@ -9,7 +9,8 @@ from scipy.cluster.vq import kmeans2
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from .reweighting import Weights, cv_columns
+from .encoder import Encoder
+from .reweighting import Restraints, Weights, cv_columns
 
 LEAST_OVERLAP = 0.03
 """Overlap of two neighbouring windows below which they are not connected (doi:10.1007/s10822-015-9840-9)."""
@@ -61,6 +62,30 @@ def find_connected_parts(overlap: np.ndarray, apart: Collection[tuple[int, int]]
     for i, j in apart:
         edges[i, j] = edges[j, i] = False
     return connected_components(edges, directed=False)[1]
+
+
+def find_unconnected(
+    weights: Weights, restraints: Restraints, apart: list[tuple[int, int]], encoder: Encoder
+) -> np.ndarray:
+    """Find the windows that no chain of overlaps connects with those around the start structure.
+
+    How free energies on the two sides of a gap compare is unknown, and MBAR would make something up.
+
+    Args:
+        weights: The estimated weights, for the windows and their overlap.
+        restraints: The restraints of all windows.
+        apart: Pairs of windows whose overlap is one of the collective variables only.
+        encoder: The collective variables.
+
+    Returns:
+        The numbers of these windows.
+    """
+    index = {int(window): k for k, window in enumerate(weights.windows)}
+    parts = find_connected_parts(weights.overlap, [(index[i], index[j]) for i, j in apart])
+    start = encoder.evaluate(encoder.references[:1])
+    centers = restraints.centers[np.searchsorted(restraints.windows, weights.windows)]
+    home = parts[np.linalg.norm(encoder.displacement(centers, start), axis=1).argmin()]
+    return weights.windows[parts != home]
 
 
 def _unseen_coordinates(coordinates: np.ndarray, cvs: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from .files import write_atomically
 if TYPE_CHECKING:  # the Snakefile reads manifests and should not wait for scipy
     from .windows import Window
 
-_WHOLE_NUMBERS = {"window", "start_frame", "random_seed"}
+_WHOLE_NUMBERS = {"window", "start_frame", "random_seed", "extends"}
 _TEXTS = {"start_trajectory"}
 
 
@@ -25,7 +25,13 @@ def count_cvs(path: Path) -> int:
 
 
 def write_manifest(
-    path: Path, windows: "list[Window]", n_cvs: int, starts: list[tuple[str, int]], random_seeds: list[int]
+    path: Path,
+    windows: "list[Window]",
+    n_cvs: int,
+    starts: list[tuple[str, int]],
+    random_seeds: list[int],
+    first: int = 0,
+    extends: list[int] | None = None,
 ) -> None:
     """Write a manifest; without windows it has a header only.
 
@@ -35,16 +41,22 @@ def write_manifest(
         n_cvs: The number of collective variables.
         starts: For each window the trajectory file and the frame in it that it starts from.
         random_seeds: For each window its random seed.
+        first: The number of the first window.
+        extends: For each window the one that it goes on with, where it does so.
     """
     header = ["window", *center_columns(n_cvs), "force_constant", "start_trajectory", "start_frame", "random_seed"]
+    ends: list[list[int]] = [[] for _ in windows] if extends is None else [[window] for window in extends]
+    header += [] if extends is None else ["extends"]
 
     def write(temporary: Path) -> None:
         with open(temporary, "w", newline="") as file:
             writer = csv.writer(file, delimiter="\t", lineterminator="\n")
             writer.writerow(header)
-            for i, (window, start, seed) in enumerate(zip(windows, starts, random_seeds, strict=True)):
+            for i, (window, start, seed, end) in enumerate(
+                zip(windows, starts, random_seeds, ends, strict=True), first
+            ):
                 center = [repr(float(value)) for value in window.center]
-                writer.writerow([i, *center, repr(float(window.force_constant)), *start, seed])
+                writer.writerow([i, *center, repr(float(window.force_constant)), *start, seed, *end])
 
     write_atomically(path, write)
 
@@ -58,8 +70,9 @@ def read_manifest(path: Path) -> list[dict[str, int | float | str]]:
 def split_into_batches(rows: list[dict], windows_per_batch: int) -> dict[int, list[dict]]:
     """Group rows into batches by their window number."""
     batches: dict[int, list[dict]] = {}
+    first = min((row["window"] for row in rows), default=0)
     for row in rows:
-        batches.setdefault(row["window"] // windows_per_batch, []).append(row)
+        batches.setdefault((row["window"] - first) // windows_per_batch, []).append(row)
     return batches
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from pymbar import timeseries
+from scipy.sparse import csr_array
 
 from .encoder import minimum_image
 from .errors import InputError
@@ -119,7 +120,8 @@ class Weights:
         weights: Normalised weights of these rows with ``shape=(n_samples,)``.
         bootstrap: The same for each bootstrap sample, with ``shape=(n_bootstrap, n_samples)``.
         free_energies: The windows' dimensionless free energies f_k.
-        overlap: The windows' overlap matrix with ``shape=(K, K)``.
+        shared: How many samples two windows share, Σ_n N_i W_ni N_j W_nj, with ``shape=(K, K)``.
+        responsibilities: N_k W_nk, how much of each sample belongs to each window, with ``shape=(n_samples, K)``, sparse.
         windows: The windows that have samples.
         n_samples_per_state: N_k.
     """
@@ -128,9 +130,15 @@ class Weights:
     weights: np.ndarray
     bootstrap: np.ndarray
     free_energies: np.ndarray
-    overlap: np.ndarray
+    shared: np.ndarray
+    responsibilities: csr_array
     windows: np.ndarray
     n_samples_per_state: np.ndarray
+
+    @property
+    def overlap(self) -> np.ndarray:
+        """The windows' overlap matrix with ``shape=(K, K)`` (doi:10.1007/s10822-015-9840-9)."""
+        return self.shared / self.n_samples_per_state[:, None]
 
 
 def estimate_weights(
@@ -183,7 +191,8 @@ def estimate_weights(
         weights=_normalise(equations.log_weights(f_k, n_samples_per_state), everything),
         bootstrap=bootstrap,
         free_energies=f_k,
-        overlap=shared / n_samples_per_state[:, None],
+        shared=shared,
+        responsibilities=equations.responsibilities(f_k, n_samples_per_state),
         windows=restraints.windows,
         n_samples_per_state=n_samples_per_state,
     )
@@ -251,6 +260,30 @@ def state_free_energies(
     estimates = differences(weights)
     errors = standard_deviation(np.array([differences(sample) for sample in bootstrap]))
     return {name: (float(f), float(e)) for name, f, e in zip(members, estimates, errors, strict=True)}
+
+
+def currents_between(weights: Weights, members: dict[str, np.ndarray], reference: str) -> np.ndarray:
+    """Return how the free energy of each state against a reference state depends on those of the windows.
+
+    Args:
+        weights: The estimated weights.
+        members: For each state which samples lie in it.
+        reference: The reference state.
+
+    Returns:
+        For each other state with samples, the share of each window in the state minus that in the reference, with
+        ``shape=(K, n_states)``.
+    """
+
+    def shares(inside: np.ndarray) -> np.ndarray:
+        population = np.where(inside, weights.weights, 0.0)
+        return weights.responsibilities.T @ (population / population.sum())
+
+    sampled = [name for name, inside in members.items() if inside.any()]
+    if reference not in sampled:
+        return np.empty((len(weights.windows), 0))
+    others = [shares(members[name]) for name in sampled if name != reference]
+    return np.array(others).reshape(len(others), -1).T - shares(members[reference])[:, None]
 
 
 def standard_deviation(drawn: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@ import copy
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 
 from mesaflow.diagnostics import (
     FEWEST_EFFECTIVE_SAMPLES,
@@ -128,7 +129,8 @@ def test_hidden_barriers_are_looked_for_in_sampled_overlapping_windows_after_the
         weights=np.ones(0),
         bootstrap=np.ones((0, 0)),
         free_energies=np.zeros(3),
-        overlap=overlap,
+        shared=overlap * N_FRAMES,
+        responsibilities=csr_array((0, 3)),
         windows=np.array([2, 5, 7]),
         n_samples_per_state=np.full(3, N_FRAMES),
     )

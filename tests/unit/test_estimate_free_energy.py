@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
-from estimate_free_energy import find_left_out, lowest_relaxed_energy
+from estimate_free_energy import lowest_relaxed_energy
+from scipy.sparse import csr_array
 
+from mesaflow.diagnostics import find_unconnected
 from mesaflow.encoder import Encoder
 from mesaflow.features import Features
 from mesaflow.files import write_arrays
@@ -27,8 +29,10 @@ def left_out(encoder: Encoder, overlap: np.ndarray, centers: list[float], apart:
     restraints = Restraints(
         np.array([1, 2, 3, 5, 7]), np.array([0.31, *centers])[:, None], np.ones(5), np.array([np.inf])
     )
-    weights = Weights(np.arange(0), np.ones(0), np.ones((0, 0)), np.zeros(4), overlap, WINDOWS, np.ones(4))
-    return find_left_out(weights, restraints, list(apart), encoder).tolist()
+    weights = Weights(
+        np.arange(0), np.ones(0), np.ones((0, 0)), np.zeros(4), overlap, csr_array((0, 4)), WINDOWS, np.ones(4)
+    )
+    return find_unconnected(weights, restraints, list(apart), encoder).tolist()
 
 
 def test_nothing_is_left_out_of_a_chain(encoder):
@@ -49,4 +53,6 @@ def test_the_lowest_energy_that_left_out_windows_start_from(tmp_path):
     write_arrays(tmp_path / "relaxed.npz", energies=np.array([0.0, 7.0, 3.0, 9.0]))
     rows = [{"window": 2, "start_frame": 3}, {"window": 5, "start_frame": 1}, {"window": 7, "start_frame": 2}]
     assert lowest_relaxed_energy(np.array([2, 5]), rows, tmp_path / "relaxed.npz") == 7.0
+    rows.append({"window": 9, "start_frame": 0, "extends": 2})  # starts in a trajectory, not from a relaxed frame
+    assert lowest_relaxed_energy(np.array([2, 9]), rows, tmp_path / "relaxed.npz") == 9.0
     assert lowest_relaxed_energy(np.array([], dtype=int), rows, tmp_path / "relaxed.npz") is None

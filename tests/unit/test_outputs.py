@@ -4,7 +4,7 @@ import pytest
 
 from mesaflow.alignment import superpose
 from mesaflow.errors import InputError
-from mesaflow.outputs import DistancesOutput, OutputLayout, PositionsOutput, find_outputs
+from mesaflow.outputs import DihedralsOutput, DistancesOutput, OutputLayout, PositionsOutput, find_outputs
 from mesaflow.trajectories import load_reference
 
 
@@ -20,7 +20,15 @@ def frames(structure) -> np.ndarray:
 
 
 def group(kind: str = "positions", **changes) -> dict:
-    defaults = {"atoms": None, "align": None, "reference": None, "atom_weights": {}, "distances": "all", "weight": 1}
+    defaults = {
+        "atoms": None,
+        "align": None,
+        "reference": None,
+        "atom_weights": {},
+        "distances": "all",
+        "dihedrals": "bonded",
+        "weight": 1,
+    }
     return {"kind": kind} | defaults | changes
 
 
@@ -89,6 +97,30 @@ def test_a_layout_puts_groups_side_by_side_in_units_of_their_scales(find, frames
     assert layout.weights.mean() == pytest.approx(1)
     assert layout.weights[-1] == pytest.approx(2 * layout.weights[0])
     assert [columns for columns, _ in layout.positions()] == [slice(0, 21), slice(42, 42 + groups[2].n_columns)]
+
+
+def test_dihedrals_come_as_cosine_and_sine_of_any_pose(find, frames, topology, atoms):
+    (output,) = find(group("dihedrals"))
+    quadruples = [["CH3", "C", "N", "CA"], ["C", "N", "CA", "C"], ["N", "CA", "C", "N"], ["CA", "C", "N", "C"]]
+    named = [[topology.atom(int(atoms[i])).name for i in quadruple] for quadruple in output.dihedrals]
+    assert named == quadruples
+    angles = mdtraj.compute_dihedrals(mdtraj.Trajectory(frames, None), output.dihedrals, periodic=False)
+    expected = np.stack([np.cos(angles), np.sin(angles)], axis=2).reshape(20, 8)
+    np.testing.assert_allclose(output.target(frames), expected, atol=1e-6)
+    np.testing.assert_allclose(output.target(frames[:, :, [1, 2, 0]]), expected, atol=1e-5)  # a rotation
+    layout = OutputLayout((output,), scale=0.5, distance_scale=0.2)
+    np.testing.assert_array_equal(layout.targets(frames), output.target(frames))
+
+
+def test_dihedrals_of_an_output_must_lie_among_the_atoms(find):
+    with pytest.raises(InputError, match=r"training\.outputs\[0\]\.dihedrals needs the atoms"):
+        find(
+            group(
+                "dihedrals",
+                dihedrals=[["resname ALA and name CB", "name CA", "resname ALA and name C", "resname NME and name N"]],
+            )
+        )
+    assert isinstance(find(group("dihedrals", dihedrals=["phi"]))[0], DihedralsOutput)
 
 
 def test_targets_do_not_depend_on_how_many_frames_are_superposed_at_a_time(structure):

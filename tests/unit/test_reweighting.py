@@ -9,6 +9,7 @@ from mesaflow.mbar import MBAREquations
 from mesaflow.reweighting import (
     Restraints,
     Weights,
+    currents_between,
     decorrelate,
     estimate_weights,
     free_energy_surface,
@@ -304,3 +305,22 @@ def test_circular_cvs_do_not_jump_once_unwrapped():
         assert abs(values.mean()) < 0.01
     np.testing.assert_array_equal(unwrapped["cv_2"], wrapped["cv_2"])
     np.testing.assert_array_equal(decorrelate(unwrapped, 0.0), decorrelate(wrapped.assign(cv_1=angles), 0.0))
+
+
+def test_currents_are_the_derivatives_of_the_states_free_energies(samples, weights):
+    """Against the change of the weights when the free energy of one window is shifted."""
+    members = states(samples)
+    currents = currents_between(weights, members, "left")
+    assert currents.shape == (14, 1)
+    assert currents.sum() == pytest.approx(0, abs=1e-9)
+    u_kn = RESTRAINTS.reduced_potentials(samples[["cv_1"]].to_numpy(), TEMPERATURE)
+
+    def difference(f_k: np.ndarray) -> float:
+        log_weights = -np.logaddexp.reduce(np.log(400) + f_k[:, None] - u_kn, axis=0)
+        return -np.log(np.exp(log_weights[members["right"]]).sum() / np.exp(log_weights[members["left"]]).sum())
+
+    for k in (2, 6, 11):
+        shift = np.zeros(14)
+        shift[k] = 1e-4
+        slope = (difference(weights.free_energies + shift) - difference(weights.free_energies - shift)) / 2e-4
+        assert currents[k, 0] == pytest.approx(slope, abs=1e-6)

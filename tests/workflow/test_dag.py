@@ -28,7 +28,8 @@ def test_two_rounds_and_production_are_three_stages(jobs_of_two_rounds):
         "train_autoencoder": 3 * N_RESTARTS,
         "select_encoder": 3,
         "place_windows": 3,
-        "measure_observables": 5,  # the stages, the seed, the baseline
+        "extend_windows": 1,
+        "measure_observables": 6,  # the stages, the extension, the seed, the baseline
         "assess_round": 2,
         "summarise_rounds": 1,
         "estimate_free_energy": 1,

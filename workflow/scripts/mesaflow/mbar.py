@@ -16,6 +16,7 @@ _RESAMPLED = 1e-4  # the same for a bootstrap sample, far below its statistical 
 _MAX_RESAMPLING_STEPS = 40
 _RIDGE = 1e-13  # of the largest diagonal element, so that windows without overlap leave an equation that can be solved
 _SHORTEST_STEP = 1e-4
+_LARGEST_RANGE = 300.0  # of the free energies, up to which their exponentials can be added without scaling each sample
 
 
 class MBAREquations:
@@ -105,9 +106,7 @@ class MBAREquations:
 
     def responsibilities(self, f_k: np.ndarray, n_samples_per_state: np.ndarray) -> csr_array:
         """Return N_k W_nk, how much of each sample belongs to each window, with ``shape=(n_samples, K)``."""
-        prefactors = n_samples_per_state * np.exp(f_k - f_k.max())
-        denominators = self._factors @ prefactors
-        data = self._factors.data * prefactors[self._factors.indices] / denominators[self._owners]
+        data, _ = self._shares(f_k, n_samples_per_state)
         return csr_array((data, self._factors.indices, self._factors.indptr), shape=self._factors.shape)
 
     def shared_samples(self, f_k: np.ndarray, n_samples_per_state: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -131,11 +130,23 @@ class MBAREquations:
         self, f_k: np.ndarray, n_samples_per_state: np.ndarray, counts: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the logarithm of each sample's denominator, and the gradient of the objective."""
+        if np.ptp(f_k) > _LARGEST_RANGE:
+            shares, log_denominators = self._shares(f_k, n_samples_per_state)
+            columns = np.bincount(self._factors.indices, shares * counts[self._owners], minlength=len(f_k))
+            return log_denominators, columns - n_samples_per_state
         highest = f_k.max()
         prefactors = n_samples_per_state * np.exp(f_k - highest)
         denominators = self._factors @ prefactors
         gradient = prefactors * (self._factors.T @ (counts / denominators)) - n_samples_per_state
         return np.log(denominators) + highest - self._lowest, gradient
+
+    def _shares(self, f_k: np.ndarray, n_samples_per_state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return N_k W_nk for the stored factors, and each sample's log denominator, however far apart the f_k are."""
+        logarithms = np.log(self._factors.data) + (f_k + np.log(n_samples_per_state))[self._factors.indices]
+        highest = np.maximum.reduceat(logarithms, self._factors.indptr[:-1])
+        terms = np.exp(logarithms - highest[self._owners])
+        sums = np.add.reduceat(terms, self._factors.indptr[:-1])
+        return terms / sums[self._owners], np.log(sums) + highest - self._lowest
 
 
 def laplacian(shared: np.ndarray) -> np.ndarray:

@@ -1,0 +1,67 @@
+"""Against pymbar see test_reweighting; here what pymbar does not have."""
+
+import numpy as np
+import pytest
+
+from mesaflow.mbar import MBAREquations, laplacian
+
+
+def chain(n_windows: int, n_samples: int, gap: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Reduced potentials of a chain of harmonic windows with a gap in its middle, and N_k."""
+    rng = np.random.default_rng(0)
+    centers = np.arange(n_windows) + gap * (np.arange(n_windows) >= n_windows // 2)
+    x = (centers[:, None] + rng.normal(scale=0.7, size=(n_windows, n_samples))).ravel()
+    return (x - centers[:, None]) ** 2, np.full(n_windows, n_samples)
+
+
+def test_samples_may_come_in_parts():
+    u_kn, n_k = chain(8, 50)
+    everything = np.ones(400)
+    whole = MBAREquations([u_kn]).solve(n_k, everything, np.zeros(8))
+    parts = MBAREquations(np.split(u_kn, 5, axis=1)).solve(n_k, everything, np.zeros(8))
+    np.testing.assert_allclose(parts, whole, atol=1e-12)
+
+
+def test_the_solution_does_not_depend_on_the_start():
+    u_kn, n_k = chain(8, 50)
+    equations, everything = MBAREquations([u_kn]), np.ones(400)
+    far = np.random.default_rng(1).normal(scale=20, size=8)
+    np.testing.assert_allclose(
+        equations.solve(n_k, everything, far), equations.solve(n_k, everything, np.zeros(8)), atol=1e-8
+    )
+
+
+def test_resampling_solves_the_same_equations():
+    u_kn, n_k = chain(8, 50)
+    equations, everything = MBAREquations([u_kn]), np.ones(400)
+    f_k = equations.solve(n_k, everything, np.zeros(8))
+    factorised = equations.factorise(f_k, n_k, everything)
+    counts = np.concatenate([np.random.default_rng(2).multinomial(50, np.full(50, 1 / 50)) for _ in range(8)])
+    resampled = equations.resample(f_k, n_k, counts.astype(float), factorised)
+    assert np.abs(resampled - f_k).max() > 0.01
+    np.testing.assert_allclose(resampled - resampled[0], equations.solve(n_k, counts, f_k), atol=1e-3)
+
+
+@pytest.mark.parametrize("gap", [5.0, 30.0])
+def test_windows_without_overlap_come_to_an_end(gap):
+    u_kn, n_k = chain(8, 50, gap)
+    equations, everything = MBAREquations([u_kn]), np.ones(400)
+    f_k = equations.solve(n_k, everything, np.zeros(8))
+    assert np.isfinite(f_k).all()
+    shared = equations.shared_samples(f_k, n_k, everything)
+    assert shared[:4, 4:].sum() < 1
+    np.testing.assert_allclose(shared.sum(axis=1), n_k, rtol=1e-4)
+
+
+def test_free_energies_may_lie_far_apart():
+    u_kn, n_k = chain(8, 50)
+    offsets = 200.0 * np.arange(8)
+    equations, everything = MBAREquations([u_kn + offsets[:, None]]), np.ones(400)
+    f_k = equations.solve(n_k, everything, offsets)
+    expected = MBAREquations([u_kn]).solve(n_k, everything, np.zeros(8)) + offsets
+    np.testing.assert_allclose(f_k, expected, atol=1e-8)
+
+
+def test_laplacian_by_hand():
+    shared = np.array([[5.0, 2.0, 0.0], [2.0, 4.0, 1.0], [0.0, 1.0, 7.0]])
+    np.testing.assert_array_equal(laplacian(shared), [[2, -2, 0], [-2, 3, -1], [0, -1, 1]])

@@ -413,7 +413,7 @@ def test_what_figures_need_is_checked(tmp_path, monkeypatch, figures, message):
 
 
 def test_a_length_that_is_no_multiple_of_its_interval_is_refused(resolved):
-    with pytest.raises(InputError, match=r"production\.length_ps is 24, no multiple of production\.save_interval_ps 7"):
+    with pytest.raises(InputError, match=r"production\.length_ps is 12, no multiple of production\.save_interval_ps 7"):
         check_references(changed(resolved, "production.save_interval_ps", 7))
 
 
@@ -434,5 +434,5 @@ def test_a_long_step_without_constraints_is_refused(resolved):
 
 
 def test_production_windows_with_too_few_frames_are_refused(resolved):
-    with pytest.raises(InputError, match=r"production\.length_ps is 8, which leaves 8 frames"):
-        check_references(changed(resolved, "production.length_ps", 8))
+    with pytest.raises(InputError, match=r"production\.length_ps is 3.5, which leaves 5 frames"):
+        check_references(changed(resolved, "production.length_ps", 3.5))

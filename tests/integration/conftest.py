@@ -125,6 +125,23 @@ def finished(empty_project) -> Project:
 
 
 @pytest.fixture
+def unfinished(request, empty_project, copy_of_finished) -> Callable[[str], Project]:
+    """Make a project in which the second round's windows and all that comes of them are still to be run."""
+
+    def make(name: str) -> Project:
+        if request.config.getoption("--whole"):
+            return empty_project(name)
+        project = copy_of_finished(name)
+        for path in (*project.results.glob("round-2/batch-*"), project.results / "production"):
+            shutil.rmtree(path)
+        for path in (*project.results.glob("free_energy/*"), project.results / "round-2" / "observables.parquet"):
+            path.unlink()
+        return project
+
+    return make
+
+
+@pytest.fixture
 def copy_of_finished(finished, tmp_path) -> Callable[[str], Project]:
     """Copy the finished project, times of modification included, to a folder of the given name."""
 

@@ -260,14 +260,15 @@ def simulate(
                     _step(integrator, min(_RAMP_STEPS, first_step + schedule.steps_per_frame - step))
                 restraint.force_constant = full_force_constant
             frames.append(_observe(context, restraint, hottest))
-            if must_end():
+            ending = must_end()
+            if ending:
                 break
         block = {name: np.array([frame[name] for frame in frames]) for name in frames[0]}
         blocks.append(block)
         n_done += len(frames)
         restart.save(context.createCheckpoint(), block, len(blocks))
         on_steps(len(frames) * schedule.steps_per_frame)
-        if n_done < schedule.n_frames and must_end():
+        if ending and n_done < schedule.n_frames:
             raise Interruption(f"{n_done} of {schedule.n_frames} frames are saved in {restart.folder}")
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 

@@ -27,6 +27,7 @@ def save_trajectory(path: Path, positions: np.ndarray) -> None:
     """
 
     def write(temporary: Path) -> None:
+        temporary.touch()  # mdtraj does not say why a file cannot be opened
         try:
             with mdtraj.formats.DCDTrajectoryFile(str(temporary), "w") as file:
                 file.write(np.asarray(positions, dtype=np.float32) * 10)  # DCD holds Å

@@ -132,10 +132,11 @@ def unfinished(request, empty_project, copy_of_finished) -> Callable[[str], Proj
         if request.config.getoption("--whole"):
             return empty_project(name)
         project = copy_of_finished(name)
-        for path in (*project.results.glob("round-2/batch-*"), project.results / "production"):
-            shutil.rmtree(path)
-        for path in (*project.results.glob("free_energy/*"), project.results / "round-2" / "observables.parquet"):
-            path.unlink()
+        for folder in (project.results, project.folder / "benchmarks" / "small"):
+            for path in (*folder.glob("round-2/batch-*"), folder / "production", folder / "free_energy"):
+                shutil.rmtree(path)
+            for path in (*folder.glob("round-2/observables.parquet"), *folder.glob("round-2/measure_observables.tsv")):
+                path.unlink()
         return project
 
     return make

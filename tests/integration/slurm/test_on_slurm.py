@@ -43,10 +43,16 @@ def cancel_windows_once_begun(slurm, process: subprocess.Popen, folder: Path) ->
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < end, log.read_text()
         time.sleep(0.005)
-    jobs = dict(re.findall(r"SLURM jobid (\d+) \(log: \S+/rule_run_windows/(\S+)/", log.read_text()))
-    job = next(number for number, name in jobs.items() if name == "small_production_0")
+    job = jobs_of_windows(folder)[-1]
     slurm.ask("scancel", job)
     return job
+
+
+def jobs_of_windows(folder: Path) -> list[str]:
+    """Return the numbers that Slurm has given to the attempts at a batch of windows."""
+    return re.findall(
+        r"SLURM jobid (\d+) \(log: \S+/rule_run_windows/small_production_0/", (folder / "output.txt").read_text()
+    )
 
 
 def test_a_cancelled_job_goes_on_and_the_results_are_those_of_a_local_run(slurm, cluster_run, finished):
@@ -55,7 +61,11 @@ def test_a_cancelled_job_goes_on_and_the_results_are_those_of_a_local_run(slurm,
     process.wait(SECONDS_TO_FINISH)
     assert process.returncode == 0, (folder / "output.txt").read_text()
 
-    assert slurm.ask("squeue", "--noheader", "--states=all", "--jobs", job, "--format=%T").split() == ["CANCELLED"]
+    first, second = jobs_of_windows(folder)
+    assert first == job
+    listing = slurm.ask("squeue", "--noheader", "--states=all", "--jobs", f"{first},{second}", "--format=%i %T %m %l")
+    attempts = {number: (state, memory, limit) for number, state, memory, limit in map(str.split, listing.splitlines())}
+    assert attempts == {first: ("CANCELLED", "2000M", "4:00:00"), second: ("COMPLETED", "4000M", "8:00:00")}
     log = (folder / "logs/small" / WINDOWS / "run_windows.log").read_text()
     assert int(re.search(r"going on after frame (\d+) of \d+", log)[1]) > 0
 

@@ -70,7 +70,7 @@ def test_a_cancelled_job_goes_on_and_the_results_are_those_of_a_local_run(slurm,
     assert int(re.search(r"going on after frame (\d+) of \d+", log)[1]) > 0
 
     results = folder / "results" / "small"
-    trajectories = sorted(str(path.relative_to(results)) for path in results.glob("**/trajectory.dcd"))
+    trajectories = sorted(str(path.relative_to(results)) for path in results.glob("[srp]*/**/trajectory.dcd"))
     assert len(trajectories) == 2 + 2 * 2 + 2  # seed, rounds and production
     for name in trajectories + [surface.removeprefix("results/small/") for surface in SURFACES]:
         assert (results / name).read_bytes() == (finished.results / name).read_bytes(), name

@@ -73,8 +73,8 @@ checkpoint extend_windows:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="1h",
-        mem_mb=8000,
+        runtime=growing(60),
+        mem_mb=growing(8000),
     params:
         extension=extension_settings,
         free_energy=state_settings,

@@ -21,6 +21,17 @@ from mesaflow.settings import load_schema
 settings.register_profile("mesaflow", max_examples=30, deadline=None, derandomize=True, database=None)
 settings.load_profile("mesaflow")
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Say how thoroughly to test what takes long; the defaults are for every day."""
+    group = parser.getgroup("mesaflow")
+    group.addoption(
+        "--whole", action="store_true", help="kill, and run on Slurm, whole runs instead of their second half"
+    )
+    group.addoption("--kills", type=int, default=2, help="how often to kill a run (2)")
+    group.addoption("--kill-seed", type=int, default=1, help="decides when (1)")
+
+
 REPOSITORY = Path(__file__).parents[1]
 ARGON_MASS, ARGON_SIGMA, ARGON_EPSILON = 39.948, 0.34, 0.996  # amu, nm, kJ/mol
 

@@ -125,6 +125,24 @@ def finished(empty_project) -> Project:
 
 
 @pytest.fixture
+def unfinished(request, empty_project, copy_of_finished) -> Callable[[str], Project]:
+    """Make a project in which the second round's windows and all that comes of them are still to be run."""
+
+    def make(name: str) -> Project:
+        if request.config.getoption("--whole"):
+            return empty_project(name)
+        project = copy_of_finished(name)
+        for folder in (project.results, project.folder / "benchmarks" / "small"):
+            for path in (*folder.glob("round-2/batch-*"), folder / "production", folder / "free_energy"):
+                shutil.rmtree(path)
+            for path in (*folder.glob("round-2/observables.parquet"), *folder.glob("round-2/measure_observables.tsv")):
+                path.unlink()
+        return project
+
+    return make
+
+
+@pytest.fixture
 def copy_of_finished(finished, tmp_path) -> Callable[[str], Project]:
     """Copy the finished project, times of modification included, to a folder of the given name."""
 

@@ -21,3 +21,16 @@ def test_a_setting_of_the_figures_redraws_figures_only(finished):
     rules = {*finished.planned(figures={"dpi": 90}).values()}
     assert {"plot_training", "plot_latent", "plot_free_energy"} <= rules
     assert [rule for rule in rules if not rule.startswith("plot_")] == []
+
+
+def test_jobs_cut_by_time_hold_the_windows_that_fit(finished):
+    target = "results/small/round-1/observables.parquet"
+    for minutes, n_batches in ((1e-6, 3), (1e6, 1)):  # one of the three windows a job, or all of them
+        changed = {"exploration": {"windows_per_batch": "auto"}, "cluster": {"job_minutes": minutes}}
+        listed = finished.snakemake(target, "--dry-run", "--forcerun", "run_windows", **changed)
+        assert listed.count("restrained simulations of batch") == n_batches
+        assert {*finished.planned(target, **changed).values()} == {"run_windows", "measure_observables"}
+
+
+def test_other_lengths_of_jobs_change_nothing_where_windows_are_counted(finished):
+    assert finished.planned(cluster={"job_minutes": 7}).keys() <= {"results/small/provenance.json"}

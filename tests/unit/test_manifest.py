@@ -3,7 +3,14 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from mesaflow.manifest import center_columns, count_cvs, read_manifest, split_into_batches, write_manifest
+from mesaflow.manifest import (
+    center_columns,
+    count_cvs,
+    read_manifest,
+    split_into_batches,
+    windows_within,
+    write_manifest,
+)
 
 
 @dataclass
@@ -87,3 +94,13 @@ def test_batches_hold_consecutive_windows():
         2: [6],
     }
     assert split_into_batches([], 3) == {}
+
+
+def test_windows_of_a_job_fill_its_time():
+    # 100 ps in steps of 2 fs, 120 µs each with the restraint: 6 s a window
+    assert windows_within(1, length_ps=100, timestep_fs=2, microseconds_per_step=80) == 10
+    assert windows_within(2.05, length_ps=100, timestep_fs=2, microseconds_per_step=80) == 20
+
+
+def test_a_window_longer_than_a_job_has_a_job_of_its_own():
+    assert windows_within(1, length_ps=1e6, timestep_fs=2, microseconds_per_step=80) == 1

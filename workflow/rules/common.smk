@@ -9,8 +9,9 @@ sys.path.insert(0, str(WORKFLOW / "scripts"))
 
 from mesaflow.checks import check_inputs, check_references, check_windows_can_start
 from mesaflow.errors import InputError
+from mesaflow.files import read_json
 from mesaflow.knee import candidate_numbers
-from mesaflow.manifest import read_manifest, split_into_batches
+from mesaflow.manifest import read_manifest, split_into_batches, windows_within
 from mesaflow.settings import load_schema, resolve_config
 
 # Libraries take all cores unless told otherwise; a job gets the threads of its rule.
@@ -105,8 +106,18 @@ def stage_section(stage: str) -> str:
 
 def batches_of(wildcards, stage: str) -> dict[int, list[dict]]:
     """Return the windows of each batch job of a stage."""
-    per_batch = RUNS[wildcards.run][stage_section(stage)]["windows_per_batch"]
-    return split_into_batches(windows_of(wildcards, stage), per_batch)
+    return split_into_batches(windows_of(wildcards, stage), windows_per_batch(wildcards.run, stage))
+
+
+def windows_per_batch(run: str, stage: str) -> int:
+    """Return how many windows a job runs: as configured, or as many as fill its time at the speed that was recorded."""
+    section = RUNS[run][stage_section(stage)]
+    if section["windows_per_batch"] != "auto":
+        return section["windows_per_batch"]
+    timing = read_json(f"results/{run}/system/platform.json")
+    microseconds_per_step = timing["microseconds_per_step"][timing["platform"]]
+    timestep_fs = RUNS[run]["dynamics"]["timestep_fs"]
+    return windows_within(RUNS[run]["cluster"]["job_minutes"], section["length_ps"], timestep_fs, microseconds_per_step)
 
 
 def batch_files(wildcards, stage: str, name: str) -> list[str]:

@@ -13,8 +13,8 @@ rule tabulate_training:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="10m",
-        mem_mb=2000,
+        runtime=growing(10),
+        mem_mb=growing(2000),
     message:
         "{wildcards.run}: tabulating losses"
     script:
@@ -39,8 +39,8 @@ rule plot_training:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="10m",
-        mem_mb=2000,
+        runtime=growing(10),
+        mem_mb=growing(2000),
     params:
         figures=drawing_settings,
     message:
@@ -100,8 +100,8 @@ rule plot_n_cvs:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="10m",
-        mem_mb=2000,
+        runtime=growing(10),
+        mem_mb=growing(2000),
     params:
         figures=drawing_settings,
     message:
@@ -125,8 +125,8 @@ rule tabulate_latent:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="10m",
-        mem_mb=2000,
+        runtime=growing(10),
+        mem_mb=growing(2000),
     params:
         observables=observable_names,
     message:
@@ -153,8 +153,8 @@ rule plot_latent:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="10m",
-        mem_mb=2000,
+        runtime=growing(10),
+        mem_mb=growing(2000),
     params:
         figures=drawing_settings,
         observables=observable_names,
@@ -179,8 +179,8 @@ rule tabulate_coverage:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="10m",
-        mem_mb=2000,
+        runtime=growing(10),
+        mem_mb=growing(2000),
     params:
         axes=coverage_axes,
         observables=settings("observables"),
@@ -210,8 +210,8 @@ rule plot_coverage_maps:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="10m",
-        mem_mb=2000,
+        runtime=growing(10),
+        mem_mb=growing(2000),
     params:
         figures=drawing_settings,
         axes=coverage_axes,
@@ -239,8 +239,8 @@ rule plot_coverage_growth:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="10m",
-        mem_mb=2000,
+        runtime=growing(10),
+        mem_mb=growing(2000),
     params:
         figures=drawing_settings,
     message:
@@ -269,8 +269,8 @@ rule plot_free_energy:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="10m",
-        mem_mb=2000,
+        runtime=growing(10),
+        mem_mb=growing(2000),
     params:
         figures=settings("figures"),
         axes=surface_axes,

@@ -19,8 +19,8 @@ rule estimate_free_energy:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="1h",
-        mem_mb=8000,
+        runtime=growing(60),
+        mem_mb=growing(8000),
     params:
         free_energy=state_settings,
         ramp_ps=production_ramp,
@@ -47,8 +47,8 @@ rule project_free_energy:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="20m",
-        mem_mb=4000,
+        runtime=growing(20),
+        mem_mb=growing(4000),
     params:
         axes=surface_axes,
         projection=projection_settings,
@@ -73,8 +73,8 @@ rule write_summary:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="5m",
-        mem_mb=1000,
+        runtime=growing(5),
+        mem_mb=growing(1000),
     params:
         free_energy=state_settings,
     message:

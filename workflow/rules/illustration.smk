@@ -13,8 +13,8 @@ rule learn_outline:
     conda:
         "../../envs/training.yaml"
     resources:
-        runtime="20m",
-        mem_mb=2000,
+        runtime=growing(20),
+        mem_mb=growing(2000),
     params:
         random_seed=random_seed,
     message:
@@ -43,8 +43,8 @@ rule plot_outline:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="10m",
-        mem_mb=2000,
+        runtime=growing(10),
+        mem_mb=growing(2000),
     params:
         figures=drawing_settings,
     message:
@@ -66,8 +66,8 @@ rule measure_poses:
     conda:
         "../../envs/training.yaml"
     resources:
-        runtime="2h",
-        mem_mb=4000,
+        runtime=growing(120),
+        mem_mb=growing(4000),
     params:
         training=pose_settings,
         random_seed=random_seed,
@@ -96,8 +96,8 @@ rule plot_poses:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="10m",
-        mem_mb=2000,
+        runtime=growing(10),
+        mem_mb=growing(2000),
     params:
         figures=drawing_settings,
     message:

@@ -17,8 +17,8 @@ rule describe_cvs:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="20m",
-        mem_mb=4000,
+        runtime=growing(20),
+        mem_mb=growing(4000),
     params:
         stages=stage_names,
         imported=imported,
@@ -46,8 +46,8 @@ rule plot_cv_correlations:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="10m",
-        mem_mb=2000,
+        runtime=growing(10),
+        mem_mb=growing(2000),
     params:
         figures=drawing_settings,
     message:
@@ -74,8 +74,8 @@ rule plot_cv_gradients:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="10m",
-        mem_mb=2000,
+        runtime=growing(10),
+        mem_mb=growing(2000),
     params:
         figures=drawing_settings,
     message:
@@ -99,8 +99,8 @@ rule morph_cvs:
     conda:
         "../../envs/training.yaml"
     resources:
-        runtime="20m",
-        mem_mb=4000,
+        runtime=growing(20),
+        mem_mb=growing(4000),
     params:
         stages=stage_names,
     message:

@@ -15,8 +15,8 @@ rule relax_frames:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="2h",
-        mem_mb=4000,
+        runtime=growing(120),
+        mem_mb=growing(4000),
     params:
         relaxation=relaxation_settings,
         imported=imported,
@@ -43,8 +43,8 @@ checkpoint place_windows:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="20m",
-        mem_mb=4000,
+        runtime=growing(20),
+        mem_mb=growing(4000),
     params:
         placement=placement_settings,
         temperature=temperature,
@@ -73,8 +73,8 @@ checkpoint extend_windows:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="1h",
-        mem_mb=8000,
+        runtime=growing(60),
+        mem_mb=growing(8000),
     params:
         extension=extension_settings,
         free_energy=state_settings,
@@ -108,8 +108,8 @@ rule run_windows:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="4h",
-        mem_mb=2000,
+        runtime=growing(240),
+        mem_mb=growing(2000),
     params:
         windows=batch_windows,
         imported=imported,
@@ -136,8 +136,8 @@ rule measure_observables:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="20m",
-        mem_mb=4000,
+        runtime=growing(20),
+        mem_mb=growing(4000),
     params:
         observables=settings("observables"),
         imported=imported,
@@ -160,8 +160,8 @@ rule assess_round:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="10m",
-        mem_mb=2000,
+        runtime=growing(10),
+        mem_mb=growing(2000),
     params:
         convergence=convergence_settings,
         coverage=settings("coverage"),
@@ -184,8 +184,8 @@ rule summarise_rounds:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="5m",
-        mem_mb=1000,
+        runtime=growing(5),
+        mem_mb=growing(1000),
     message:
         "{wildcards.run}: one table of all rounds"
     script:

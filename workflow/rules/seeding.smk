@@ -13,8 +13,8 @@ rule seed_unbiased:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="4h",
-        mem_mb=2000,
+        runtime=growing(240),
+        mem_mb=growing(2000),
     params:
         dynamics=settings("dynamics"),
         simulation=seed_settings,

@@ -12,6 +12,15 @@ def keep(section: dict, keys: tuple[str, ...]) -> dict:
     return {key: value for key, value in section.items() if key in keys}
 
 
+def growing(amount: int):
+    """Return a resource function: this many minutes or MB in the first attempt, twice as many in the second, and so on."""
+
+    def amount_of_attempt(wildcards, attempt):
+        return amount * attempt
+
+    return amount_of_attempt
+
+
 def drop(section: dict, *keys: str) -> dict:
     return {key: value for key, value in section.items() if key not in keys}
 

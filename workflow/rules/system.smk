@@ -13,8 +13,8 @@ rule prepare_system:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="10m",
-        mem_mb=2000,
+        runtime=growing(10),
+        mem_mb=growing(2000),
     params:
         system=settings("system"),
         dynamics=settings("dynamics"),
@@ -39,8 +39,8 @@ rule record_provenance:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="5m",
-        mem_mb=1000,
+        runtime=growing(5),
+        mem_mb=growing(1000),
     params:
         random_seed=random_seed,
         configuration=configuration_of_results,

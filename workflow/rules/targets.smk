@@ -1,10 +1,12 @@
 """What runs come to: the files that the targets ask for, and what is said at the beginning and the end."""
 
 import re
+import sys
 from pathlib import Path
 
 import yaml
 
+from mesaflow.errors import StorageError
 from mesaflow.files import write_atomically
 from mesaflow.manifest import count_cvs
 
@@ -96,7 +98,10 @@ def record_configs() -> None:
     """Write the resolved configuration of every run beside its results."""
     for run, resolved in RUNS.items():
         text = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
-        write_atomically(Path("results") / run / "config.yaml", lambda path, text=text: path.write_text(text))
+        try:
+            write_atomically(Path("results") / run / "config.yaml", lambda path, text=text: path.write_text(text))
+        except StorageError as error:
+            sys.exit(f"error: {error}")
 
 
 def print_summaries() -> None:

@@ -14,8 +14,8 @@ rule align_trajectories:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="20m",
-        mem_mb=4000,
+        runtime=growing(20),
+        mem_mb=growing(4000),
     params:
         training=data_settings,
         temperature=temperature,
@@ -45,8 +45,8 @@ rule train_autoencoder:
     conda:
         "../../envs/training.yaml"
     resources:
-        runtime="2h",
-        mem_mb=4000,
+        runtime=growing(120),
+        mem_mb=growing(4000),
     params:
         training=training_settings,
         atoms=training_atoms,
@@ -76,8 +76,8 @@ rule select_encoder:
     conda:
         "../../envs/simulation.yaml"
     resources:
-        runtime="5m",
-        mem_mb=2000,
+        runtime=growing(5),
+        mem_mb=growing(2000),
     message:
         "{wildcards.run}, {wildcards.stage}: choosing the network that explains the most validation variance"
     script:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from mesaflow.encoder import Encoder
+from mesaflow.files import write_csv
 from mesaflow.imported import FrameReader
 from mesaflow.meaning import Quantity, atom_names, correlations, find_quantities, gradient_norms, measure_quantities
 from mesaflow.progress import log_to
@@ -77,8 +78,8 @@ def main(snakemake):
             log.info("%s: %d of %d frames", stage, len(chosen), n_frames)
             correlated.append(tabulate_correlations(stage, encoder, seen, quantities, measured, names))
             graded.append(tabulate_gradients(stage, encoder, seen[::EVERY_GRADIENT], names))
-        pd.concat(correlated).to_csv(snakemake.output.correlations, index=False, float_format="%.4f")
-        pd.concat(graded).to_csv(snakemake.output.gradients, index=False, float_format="%.5g")
+        write_csv(snakemake.output.correlations, pd.concat(correlated), float_format="%.4f")
+        write_csv(snakemake.output.gradients, pd.concat(graded), float_format="%.5g")
 
 
 if __name__ == "__main__":

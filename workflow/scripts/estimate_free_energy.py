@@ -8,7 +8,7 @@ import pandas as pd
 from mesaflow.alignment import superpose
 from mesaflow.diagnostics import effective_samples, find_hidden_barriers, find_unconnected, judge, note_left_out
 from mesaflow.encoder import Encoder
-from mesaflow.files import read_arrays, read_json, write_arrays, write_json
+from mesaflow.files import read_arrays, read_json, write_arrays, write_csv, write_json
 from mesaflow.manifest import read_manifest
 from mesaflow.observables import describe_state, in_state
 from mesaflow.pooling import pool_samples
@@ -133,7 +133,7 @@ def main(snakemake):
             [(name, describe_state(settings["states"][name]), *values) for name, values in states.items()],
             columns=["state", "definition", "free_energy_kJ_per_mol", "standard_error_kJ_per_mol"],
         )
-        states_table.to_csv(snakemake.output.states, index=False)
+        write_csv(snakemake.output.states, states_table)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from mesaflow.files import write_csv
 from mesaflow.illustration import School, score_outline_network, train_outline_network
 from mesaflow.progress import log_to
 from mesaflow.randomness import derive_seed
@@ -36,9 +37,9 @@ def main(snakemake):
             outlines.append(tabulate_outlines(f"{name}_output", network.apply(EXAMPLES.outlines)))
             for kind, school in (("fish", fish), ("example", EXAMPLES)):
                 latents.append(tabulate_latent(school, network.evaluate(school.outlines), network=name, kind=kind))
-    pd.concat(outlines).to_csv(snakemake.output.outlines, index=False, float_format="%.4f")
-    pd.concat(latents).to_csv(snakemake.output.latents, index=False, float_format="%.4f")
-    pd.DataFrame(scores).to_csv(snakemake.output.scores, index=False, float_format="%.6g")
+    write_csv(snakemake.output.outlines, pd.concat(outlines), float_format="%.4f")
+    write_csv(snakemake.output.latents, pd.concat(latents), float_format="%.4f")
+    write_csv(snakemake.output.scores, pd.DataFrame(scores), float_format="%.6g")
 
 
 def tabulate_outlines(curve: str, outlines: np.ndarray) -> pd.DataFrame:

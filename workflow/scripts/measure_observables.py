@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from mesaflow.files import write_parquet
 from mesaflow.imported import FrameReader
 from mesaflow.observables import measure
 from mesaflow.progress import log_to
@@ -23,7 +24,7 @@ def main(snakemake):
             pd.concat(tables, ignore_index=True) if len(tables) == 1 else pd.concat(tables[1:], ignore_index=True)
         )
         types = dict.fromkeys(observables, float) | {"trajectory": str, "frame": int}
-        everything.astype(types).to_parquet(snakemake.output.observables)
+        write_parquet(snakemake.output.observables, everything.astype(types))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import torch
 from mesaflow.dataset import TrainingSet
 from mesaflow.evaluation import random_rotation_matrices
 from mesaflow.features import Features
+from mesaflow.files import write_csv
 from mesaflow.progress import EpochProgress, log_to
 from mesaflow.randomness import derive_seed
 from mesaflow.training import TrainingSettings, train
@@ -47,8 +48,8 @@ def main(snakemake):
             named = {"invariance": invariance, "fve_validation": result.fve_validation}
             rows = pd.DataFrame({"cv": columns, "pose_variance_fraction": result.pose_variance_fraction})
             fractions.append(rows.assign(**named))
-    pd.concat(latents).to_csv(snakemake.output.latents, index=False, float_format="%.5g")
-    pd.concat(fractions).to_csv(snakemake.output.fractions, index=False, float_format="%.4g")
+    write_csv(snakemake.output.latents, pd.concat(latents), float_format="%.5g")
+    write_csv(snakemake.output.fractions, pd.concat(fractions), float_format="%.4g")
 
 
 def pose_frames(training_set: TrainingSet, rng: np.random.Generator) -> dict[str, np.ndarray]:

@@ -1,9 +1,8 @@
 """Draw a free energy surface or profile, beside a copy of the table it is drawn from."""
 
-import shutil
-
 import pandas as pd
 
+from mesaflow.files import copy_file
 from mesaflow.plotting import draw_profile, draw_surface, save_figure
 from mesaflow.progress import log_to
 
@@ -28,7 +27,7 @@ def main(snakemake):
             )
         else:
             figure = draw_profile(table, read_published(settings["published"], axes[0]))
-        shutil.copyfile(snakemake.input.table, snakemake.output.table)
+        copy_file(snakemake.input.table, snakemake.output.table)
         save_figure(figure, snakemake.output.svg, snakemake.output.png, settings["dpi"])
 
 

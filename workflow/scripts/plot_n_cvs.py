@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from mesaflow.files import write_csv
 from mesaflow.plotting import draw_n_cvs, save_figure
 from mesaflow.progress import log_to
 
@@ -9,7 +10,7 @@ from mesaflow.progress import log_to
 def main(snakemake):
     with log_to(snakemake.log[0]):
         table = pd.read_csv(snakemake.input.table)
-        table.to_csv(snakemake.output.table, index=False)
+        write_csv(snakemake.output.table, table)
         save_figure(draw_n_cvs(table), snakemake.output.svg, snakemake.output.png, snakemake.params.figures["dpi"])
 
 

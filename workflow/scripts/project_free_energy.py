@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from mesaflow.encoder import Encoder
-from mesaflow.files import read_arrays
+from mesaflow.files import read_arrays, write_csv
 from mesaflow.observables import bin_edges
 from mesaflow.progress import log_to
 from mesaflow.reweighting import free_energy_surface
@@ -46,7 +46,7 @@ def main(snakemake):
         table = pd.DataFrame(dict(zip(columns, axes, strict=True)))
         table["free_energy_kJ_per_mol"] = free_energies
         table["standard_error_kJ_per_mol"] = errors
-        table.to_csv(snakemake.output.surface, index=False, float_format="%.6g")
+        write_csv(snakemake.output.surface, table, float_format="%.6g")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 from mesaflow.encoder import Encoder
 from mesaflow.exploration import run_batch
-from mesaflow.files import read_json, write_json
+from mesaflow.files import read_json, write_json, write_parquet
 from mesaflow.imported import FrameReader
+from mesaflow.interruption import heed_sigterm
 from mesaflow.progress import StepProgress, log_to
 from mesaflow.restart import restart_folder
 from mesaflow.simulation import Dynamics, Schedule
@@ -14,7 +15,7 @@ from mesaflow.trajectories import load_topology, save_trajectory
 def main(snakemake):
     rows, settings = snakemake.params.windows, snakemake.params.simulation
     stage, run = snakemake.wildcards.stage, snakemake.wildcards.run
-    with log_to(snakemake.log[0]) as log:
+    with log_to(snakemake.log[0]) as log, heed_sigterm() as must_end:
         reader = FrameReader.from_config(load_topology(snakemake.input.topology), snakemake.params.imported)
         platform = read_json(snakemake.input.platform)["platform"]
         dynamics = Dynamics.from_config(snakemake.params.dynamics, platform, snakemake.threads)
@@ -31,11 +32,12 @@ def main(snakemake):
                 max_attempts=settings["max_attempts"],
                 restart_folder=lambda window, key: restart_folder(run, f"{stage}-window-{window}", key),
                 on_steps=progress.update,
+                must_end=must_end,
             )
         for status in batch.statuses:
             log.info("window %(window)d: %(outcome)s after %(n_attempts)d attempts", status)
         save_trajectory(snakemake.output.trajectory, batch.positions)
-        batch.samples.to_parquet(snakemake.output.samples)
+        write_parquet(snakemake.output.samples, batch.samples)
         write_json(snakemake.output.status, {"windows": batch.statuses})
         batch.remove_restart_files()
 

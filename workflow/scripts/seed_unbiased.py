@@ -1,6 +1,7 @@
 """Run one unbiased simulation from the minimised structure."""
 
 from mesaflow.files import read_json
+from mesaflow.interruption import heed_sigterm
 from mesaflow.progress import StepProgress, log_to
 from mesaflow.randomness import derive_seed
 from mesaflow.restart import Restart, restart_folder
@@ -11,7 +12,7 @@ from mesaflow.trajectories import save_trajectory
 
 def main(snakemake):
     settings = snakemake.params.simulation
-    with log_to(snakemake.log[0]) as log:
+    with log_to(snakemake.log[0]) as log, heed_sigterm() as must_end:
         system = load_system(snakemake.input.system)
         positions = load_positions(snakemake.input.topology)
         platform = read_json(snakemake.input.platform)["platform"]
@@ -23,7 +24,9 @@ def main(snakemake):
         restart = Restart(restart_folder(snakemake.wildcards.run, f"{stage}-replica-{replica}", key))
         log.info("random seed %d, platform %s", seed, platform)
         with StepProgress(schedule.n_steps, dynamics.timestep, f"{stage} replica {replica}") as progress:
-            trajectory = simulate(system, positions, dynamics, schedule, seed, restart, on_steps=progress.update)
+            trajectory = simulate(
+                system, positions, dynamics, schedule, seed, restart, on_steps=progress.update, must_end=must_end
+            )
         save_trajectory(snakemake.output.trajectory, trajectory["positions"])
         restart.remove()
 

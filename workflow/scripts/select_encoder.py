@@ -1,14 +1,12 @@
 """Choose the number of collective variables where it is open, then the network that explains the most validation variance."""
 
-import shutil
-
 import numpy as np
 import pandas as pd
 
 from mesaflow.agreement import compare_latents, latent_coordinates
 from mesaflow.dataset import TrainingSet
 from mesaflow.encoder import Encoder
-from mesaflow.files import read_json, write_json
+from mesaflow.files import copy_file, read_json, write_csv, write_json
 from mesaflow.knee import find_knee
 from mesaflow.progress import log_to
 
@@ -79,12 +77,12 @@ def main(snakemake):
                     "the data may not determine them; see fve_validation_by_n_cvs for fewer",
                     agreement["restart_correlation_smallest"],
                 )
-        shutil.copyfile(snakemake.input.encoders[index], snakemake.output.encoder)
-        shutil.copyfile(snakemake.input.decoders[index], snakemake.output.decoder)
+        copy_file(snakemake.input.encoders[index], snakemake.output.encoder)
+        copy_file(snakemake.input.decoders[index], snakemake.output.decoder)
         write_json(snakemake.output.training, summary)
         table = pd.Series(summary["fve_validation_by_n_cvs"], name="fve_validation").rename_axis("n_cvs").reset_index()
         table["chosen"] = table["n_cvs"].astype(int) == summary["n_cvs"]
-        table.to_csv(snakemake.output.fve_by_n_cvs, index=False)
+        write_csv(snakemake.output.fve_by_n_cvs, table)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,14 @@
 
 import pandas as pd
 
-from mesaflow.files import read_json
+from mesaflow.files import read_json, write_csv
 from mesaflow.progress import log_to
 
 
 def main(snakemake):
     with log_to(snakemake.log[0]):
         rounds = pd.DataFrame([read_json(path) for path in snakemake.input.assessments])
-        rounds.to_csv(snakemake.output.rounds, index=False)
+        write_csv(snakemake.output.rounds, rounds)
 
 
 if __name__ == "__main__":

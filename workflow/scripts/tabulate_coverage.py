@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from mesaflow.files import write_csv
 from mesaflow.observables import bin_edges, visited_bins
 from mesaflow.progress import log_to
 
@@ -37,7 +38,7 @@ def main(snakemake):
     with log_to(snakemake.log[0]):
         tables = [pd.read_parquet(path) for path in snakemake.input.observables]
         first = first_visits(tables, axes, observables)
-        first.to_csv(snakemake.output.maps, index=False)
+        write_csv(snakemake.output.maps, first)
         rounds = pd.read_csv(snakemake.input.rounds)
         growth = pd.DataFrame(
             {
@@ -50,7 +51,7 @@ def main(snakemake):
         if snakemake.input.baseline:
             baseline = pd.read_parquet(snakemake.input.baseline[0])
             parts.append(growth_of_baseline(baseline, axes, observables, snakemake.params.baseline_ns_per_frame))
-        pd.concat(parts, ignore_index=True).to_csv(snakemake.output.growth, index=False)
+        write_csv(snakemake.output.growth, pd.concat(parts, ignore_index=True))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import pandas as pd
 
 from mesaflow.dataset import TrainingSet
 from mesaflow.encoder import Encoder
+from mesaflow.files import write_csv
 from mesaflow.manifest import read_manifest
 from mesaflow.progress import log_to
 
@@ -31,7 +32,7 @@ def main(snakemake):
             {"kind": "window"} | {f"cv_{k + 1}": [row[f"center_{k + 1}"] for row in rows] for k in range(encoder.n_cvs)}
         )
         table = pd.concat([frames.drop(columns=["trajectory", "frame"]), windows], ignore_index=True)
-        table.to_csv(snakemake.output.table, index=False, float_format="%.6g")
+        write_csv(snakemake.output.table, table, float_format="%.6g")
 
 
 if __name__ == "__main__":

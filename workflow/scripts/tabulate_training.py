@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from mesaflow.files import read_json
+from mesaflow.files import read_json, write_csv
 from mesaflow.progress import log_to
 
 
@@ -25,7 +25,7 @@ def main(snakemake):
                     }
                 )
             )
-        pd.concat(tables).to_csv(snakemake.output.table, index=False)
+        write_csv(snakemake.output.table, pd.concat(tables))
 
 
 if __name__ == "__main__":

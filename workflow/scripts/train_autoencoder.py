@@ -1,9 +1,7 @@
 """Train one autoencoder, or hand the last round's through where the rounds before have converged."""
 
-import shutil
-
 from mesaflow.dataset import TrainingSet
-from mesaflow.files import read_json, write_json
+from mesaflow.files import copy_file, read_json, write_json
 from mesaflow.progress import EpochProgress, log_to
 from mesaflow.randomness import derive_seed
 from mesaflow.trajectories import load_topology
@@ -16,7 +14,7 @@ def main(snakemake):
         if snakemake.input.get("assessment") and read_json(snakemake.input.assessment)["converged"]:
             log.info("the rounds before have converged: the last network is handed through")
             for name in ("encoder", "decoder"):
-                shutil.copyfile(snakemake.input[f"previous_{name}"], snakemake.output[name])
+                copy_file(snakemake.input[f"previous_{name}"], snakemake.output[name])
             training = read_json(snakemake.input.previous_training)
             write_json(snakemake.output.training, training | {"handed_through": True})
             return

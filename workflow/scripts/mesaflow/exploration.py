@@ -11,6 +11,7 @@ import pandas as pd
 
 from .bias import HarmonicRestraint
 from .encoder import Encoder
+from .interruption import never
 from .manifest import center_columns
 from .randomness import derive_seed
 from .restart import Restart
@@ -51,6 +52,7 @@ def run_batch(
     max_attempts: int,
     restart_folder: Callable[[int, str], Path],
     on_steps: Callable[[int], None] = lambda n_steps: None,
+    must_end: Callable[[], bool] = never,
 ) -> Batch:
     """Run windows one after another.
 
@@ -67,6 +69,10 @@ def run_batch(
         max_attempts: Attempts at a window.
         restart_folder: Gives the folder of the restart files for a window and a fingerprint.
         on_steps: Called with the number of steps done since its last call.
+        must_end: Called after every frame; where it returns True the batch ends, with restart files for what is done.
+
+    Raises:
+        Interruption: If the batch had to end before its last frame.
     """
     parts, statuses, restarts = [], [], []
     for row, start in zip(rows, starts, strict=True):
@@ -82,7 +88,7 @@ def run_batch(
             steps_done = []
             count = _counting(on_steps, steps_done)
             try:
-                result = simulate(system, start, dynamics, schedule, seed, restarts[-1], restraint, count)
+                result = simulate(system, start, dynamics, schedule, seed, restarts[-1], restraint, count, must_end)
             except SimulationFailure as failure:
                 on_steps(-sum(steps_done))
                 logger.warning("window %d, attempt %d: %s", window, attempt + 1, failure)

@@ -1,37 +1,89 @@
-"""Writing files so that a crash leaves either the old file or the new one, never half of one."""
+"""Writing files so that a crash or a full disk leaves either the old file or the new one, never half of one."""
 
+import errno
 import json
 import os
+import shutil
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import InputError
+from .errors import InputError, StorageError
+
+if TYPE_CHECKING:  # takes a second to import, and the Snakefile needs only the other functions
+    import pandas as pd
+
+_REMEDIES_OF_WRITING = {
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "make room in your quota",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
+    errno.EROFS: "make the file system writable, or work in another folder",
+}
+"""What to do about the errors that only writing gives."""
+_REMEDIES = _REMEDIES_OF_WRITING | {
+    errno.EACCES: "make the folder writable, or work in another one",
+    errno.EPERM: "make the folder writable, or work in another one",
+    errno.EIO: "see whether the disk is full or faulty",
+}
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` fill a temporary sibling of ``path``, then rename it to ``path``.
 
     Raises:
-        OSError: If the folder cannot be written to, with ``path`` untouched.
+        StorageError: If the disk is full or cannot be written to, with ``path`` untouched.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno in _REMEDIES and not isinstance(error, StorageError):
+            raise _storage_error(error.errno, path, _REMEDIES[error.errno]) from error
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be written there is nothing to remove
+            temporary.unlink(missing_ok=True)
+
+
+def explain(error: OSError, path: Path) -> StorageError | None:
+    """Return, as one sentence with a remedy, an error that writing gave; ``path`` is the file if the error names none."""
+    if isinstance(error, StorageError):
+        return error
+    remedy = _REMEDIES_OF_WRITING.get(error.errno)
+    return remedy and _storage_error(error.errno, error.filename or path, remedy)
+
+
+def _storage_error(number: int, path: Path, remedy: str) -> StorageError:
+    reason = os.strerror(number)
+    return StorageError(number, f"{path} cannot be written ({reason}); {remedy} and run again: what is finished stays.")
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write ``content`` as indented JSON, refusing NaN and infinity, which JSON does not know."""
     text = json.dumps(content, indent=2, allow_nan=False) + "\n"
     write_atomically(path, lambda temporary: temporary.write_text(text))
+
+
+def write_csv(path: Path, table: "pd.DataFrame", **options: Any) -> None:
+    """Write a table as CSV without its index; ``options`` are those of pandas."""
+    write_atomically(path, lambda temporary: table.to_csv(temporary, index=False, **options))
+
+
+def write_parquet(path: Path, table: "pd.DataFrame") -> None:
+    """Write a table as Parquet."""
+    write_atomically(path, table.to_parquet)
+
+
+def copy_file(source: Path, path: Path) -> None:
+    """Copy a file's content."""
+    write_atomically(path, lambda temporary: shutil.copyfile(source, temporary))
 
 
 def read_json(path: Path) -> Any:

@@ -5,10 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .files import write_atomically
+from .units import FEMTOSECONDS_PER_PICOSECOND
 
 if TYPE_CHECKING:  # the Snakefile reads manifests and should not wait for scipy
     from .windows import Window
 
+# A restrained step relative to an unbiased one, measured for 22 atoms; less for larger systems.
+_COST_OF_RESTRAINT = 1.5
+_MICROSECONDS_PER_MINUTE = 60e6
 _WHOLE_NUMBERS = {"window", "start_frame", "random_seed", "extends"}
 _TEXTS = {"start_trajectory"}
 
@@ -74,6 +78,20 @@ def split_into_batches(rows: list[dict], windows_per_batch: int) -> dict[int, li
     for row in rows:
         batches.setdefault((row["window"] - first) // windows_per_batch, []).append(row)
     return batches
+
+
+def windows_within(minutes: float, length_ps: float, timestep_fs: float, microseconds_per_step: float) -> int:
+    """Return how many windows fit into a length of time, and one where none does.
+
+    Args:
+        minutes: The time [min].
+        length_ps: The length of a window [ps].
+        timestep_fs: The time step [fs].
+        microseconds_per_step: The time that an unbiased step was measured to take [µs].
+    """
+    n_steps = length_ps * FEMTOSECONDS_PER_PICOSECOND / timestep_fs
+    minutes_per_window = n_steps * microseconds_per_step * _COST_OF_RESTRAINT / _MICROSECONDS_PER_MINUTE
+    return max(1, int(minutes / minutes_per_window))
 
 
 def _parse(key: str, text: str) -> int | float | str:

@@ -1,6 +1,7 @@
 """Molecular dynamics in blocks: it checks every block, and goes on after a crash where it was."""
 
 import copy
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -11,8 +12,11 @@ from openmm import unit
 
 from .bias import HarmonicRestraint, add_restraint
 from .errors import InputError
+from .interruption import Interruption, never
 from .restart import Restart, fingerprint
 from .units import FEMTOSECONDS_PER_PICOSECOND, thermal_energy
+
+logger = logging.getLogger(__name__)
 
 _TIMING_SECONDS = 0.15  # of steps on each platform, enough to tell platforms apart by tens of per cent
 _FIRST_TIMING_STEPS = 20
@@ -201,6 +205,7 @@ def simulate(
     restart: Restart,
     restraint: HarmonicRestraint | None = None,
     on_steps: Callable[[int], None] = lambda n_steps: None,
+    must_end: Callable[[], bool] = never,
 ) -> dict[str, np.ndarray]:
     """Simulate, from the restart files if there are any.
 
@@ -213,6 +218,7 @@ def simulate(
         restart: Where the restart files lie; they stay there, complete, when the simulation ends.
         restraint: A restraint on collective variables, raised to its force constant over the schedule's ramp.
         on_steps: Called with the number of steps done since its last call.
+        must_end: Called after every frame; where it returns True the restart files are written and the simulation ends.
 
     Returns:
         ``positions`` [nm] with ``shape=(n_frames, n_atoms, 3)`` in single precision; with a restraint also ``cvs`` with
@@ -220,6 +226,7 @@ def simulate(
 
     Raises:
         SimulationFailure: If coordinates or energies stop being finite.
+        Interruption: If the simulation had to end before its last frame.
     """
     if restraint is not None:
         system = copy.deepcopy(system)
@@ -230,15 +237,17 @@ def simulate(
     hottest = _HOTTEST * 1.5 * system.getNumParticles() * thermal_energy(dynamics.temperature)
     resumed = restart.load()
     if resumed is None:
-        blocks = []
+        blocks, n_done = [], 0
         context.setPositions(positions)
         context.setVelocitiesToTemperature(dynamics.temperature, random_seed)
     else:
         checkpoint, blocks = resumed
         context.loadCheckpoint(checkpoint)
-        on_steps(sum(len(block["positions"]) for block in blocks) * schedule.steps_per_frame)
-
-    n_done = sum(len(block["positions"]) for block in blocks)
+        n_done = sum(len(block["positions"]) for block in blocks)
+        logger.info(
+            "going on after frame %d of %d, from the restart files of block %d", n_done, schedule.n_frames, len(blocks)
+        )
+        on_steps(n_done * schedule.steps_per_frame)
     while n_done < schedule.n_frames:
         frames = []
         for frame in range(n_done, min(n_done + schedule.frames_per_block, schedule.n_frames)):
@@ -251,11 +260,16 @@ def simulate(
                     _step(integrator, min(_RAMP_STEPS, first_step + schedule.steps_per_frame - step))
                 restraint.force_constant = full_force_constant
             frames.append(_observe(context, restraint, hottest))
+            ending = must_end()
+            if ending:
+                break
         block = {name: np.array([frame[name] for frame in frames]) for name in frames[0]}
         blocks.append(block)
         n_done += len(frames)
         restart.save(context.createCheckpoint(), block, len(blocks))
         on_steps(len(frames) * schedule.steps_per_frame)
+        if ending and n_done < schedule.n_frames:
+            raise Interruption(f"{n_done} of {schedule.n_frames} frames are saved in {restart.folder}")
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 

@@ -1,5 +1,8 @@
 """Reading and writing trajectories, and selecting atoms (mdtraj)."""
 
+import errno
+import os
+import shutil
 from pathlib import Path
 
 import mdtraj
@@ -18,16 +21,32 @@ def save_trajectory(path: Path, positions: np.ndarray) -> None:
     Args:
         path: The file.
         positions: The positions [nm] with ``shape=(n_frames, n_atoms, 3)``.
+
+    Raises:
+        StorageError: If the disk is full or cannot be written to, with ``path`` untouched.
     """
 
     def write(temporary: Path) -> None:
-        with mdtraj.formats.DCDTrajectoryFile(str(temporary), "w") as file:
-            file.write(np.asarray(positions, dtype=np.float32) * 10)  # DCD holds Å
+        temporary.touch()  # mdtraj does not say why a file cannot be opened
+        try:
+            with mdtraj.formats.DCDTrajectoryFile(str(temporary), "w") as file:
+                file.write(np.asarray(positions, dtype=np.float32) * 10)  # DCD holds Å
+        except TypeError as error:  # what mdtraj raises, by mistake, when a frame cannot be written
+            raise _why_unwritten(temporary, positions) from error
         with open(temporary, "r+b") as file:
             file.seek(_DCD_TITLE.start)
             file.write(b"mesaflow".ljust(_DCD_TITLE.stop - _DCD_TITLE.start))
+            file.flush()
+            os.fsync(file.fileno())  # a quota or a network disk may refuse only now
 
     write_atomically(path, write)
+
+
+def _why_unwritten(path: Path, positions: np.ndarray) -> OSError:
+    """Return the error of a trajectory that was cut off; mdtraj does not hand on what the file system said."""
+    unwritten = 4 * positions.size - path.stat().st_size
+    number = errno.ENOSPC if shutil.disk_usage(path.parent).free < unwritten else errno.EIO
+    return OSError(number, os.strerror(number))
 
 
 def load_trajectory(path: Path, topology: mdtraj.Topology, frame: int | None = None) -> np.ndarray:

@@ -71,3 +71,8 @@ def test_rows_come_in_the_order_of_windows_and_each_piece_is_thinned_by_itself(e
     assert chosen["window"].is_monotonic_increasing
     assert set(chosen["piece"]) == {0, 1, 2}
     assert (chosen["time_ps"] > RAMP).all()
+
+
+def test_cvs_stay_what_was_sampled(encoder):
+    pool = pooled(encoder, [], [])
+    np.testing.assert_array_equal(pool.samples["cv_1"], samples(0, 1)["cv_1"])

@@ -14,7 +14,7 @@ from mesaflow.observables import describe_state, in_state
 from mesaflow.pooling import pool_samples
 from mesaflow.progress import log_to
 from mesaflow.randomness import derive_seed
-from mesaflow.reweighting import Weights, estimate_weights, state_free_energies
+from mesaflow.reweighting import Weights, estimate_weights, state_free_energies, unwrap
 from mesaflow.trajectories import load_topology, load_trajectory
 from mesaflow.units import thermal_energy
 
@@ -73,7 +73,7 @@ def main(snakemake):
         rows = pool.choose_rows(discard)
         log.info("%d windows, %d samples, %d of them uncorrelated", len(restraints.windows), len(samples), len(rows))
         weights, states = estimate(rows, "all")
-        bimodal, apart = find_hidden_barriers(samples, coordinates, weights, discard)
+        bimodal, apart = find_hidden_barriers(unwrap(samples, encoder.periods), coordinates, weights, discard)
         left_out = find_unconnected(weights, restraints, apart, encoder)
         if len(left_out):
             log.info("windows that are not connected with the start structure: %s", left_out.tolist())

@@ -76,7 +76,12 @@ def main(snakemake):
                     windows.append(Window(np.array(centers[window]), float(force_constants[window]), frame))
                     starts.append((path, frame))
                     extends.append(window)
-            log.info("%d pieces for %d windows, at most %d for one", len(windows), len(counts), max(counts.values()))
+            log.info(
+                "%d pieces for %d windows, at most %d for one",
+                len(windows),
+                len(counts),
+                max(counts.values(), default=0),
+            )
         seeds = [derive_seed(random_seed, "extension", "window", i) for i in range(len(windows))]
         first = max((row["window"] for row in manifest), default=-1) + 1
         write_manifest(snakemake.output.manifest, windows, encoder.n_cvs, starts, seeds, first, extends)

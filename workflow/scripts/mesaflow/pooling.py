@@ -16,7 +16,7 @@ class Pool:
 
     Attributes:
         samples: One row a frame: piece, window, time_ps, cv_1 …; a piece is one simulation, a window all those under the same
-            restraint. CVs are unwrapped, and the time of a piece that extends a window counts on from the ramp.
+            restraint. The time of a piece that extends a window counts on from the ramp.
         restraints: The windows' restraints.
     """
 
@@ -25,7 +25,8 @@ class Pool:
 
     def choose_rows(self, ramp: float) -> np.ndarray:
         """Choose uncorrelated rows, in the order of windows, without the ramp [ps]."""
-        rows = decorrelate(self.samples.assign(window=self.samples["piece"]), ramp)
+        pieces = self.samples.assign(window=self.samples["piece"])
+        rows = decorrelate(unwrap(pieces, self.restraints.periods), ramp)
         return rows[np.argsort(self.samples["window"].to_numpy()[rows], kind="stable")]
 
 
@@ -59,4 +60,4 @@ def pool_samples(rows: list[dict], statuses: list[dict], samples: pd.DataFrame, 
     extends = samples["piece"].isin([row["window"] for row in rows if "extends" in row])
     samples["time_ps"] += np.where(extends, ramp, 0.0)
     samples.insert(1, "window", samples["piece"].map(owner))
-    return Pool(unwrap(samples, encoder.periods), restraints)
+    return Pool(samples, restraints)

@@ -33,12 +33,14 @@ SMALL = {  # every number that a test counts with is given here, and none taken 
     },
     "production": {
         "inputs": ["dihedrals"],
+        "outputs": [{"kind": "positions"}],
         "n_cvs": 1,
         "cv_layer": "circular",
         "hidden_layers": [8],
         "n_windows": 8,
         "windows_per_batch": 4,
         "length_ps": 10,
+        "extend_ns": 0.06,
         "save_interval_ps": 0.5,
         "ramp_ps": 2,
     },
@@ -133,7 +135,12 @@ def unfinished(request, empty_project, copy_of_finished) -> Callable[[str], Proj
             return empty_project(name)
         project = copy_of_finished(name)
         for folder in (project.results, project.folder / "benchmarks" / "small"):
-            for path in (*folder.glob("round-2/batch-*"), folder / "production", folder / "free_energy"):
+            for path in (
+                *folder.glob("round-2/batch-*"),
+                folder / "production",
+                folder / "extension",
+                folder / "free_energy",
+            ):
                 shutil.rmtree(path)
             for path in (*folder.glob("round-2/observables.parquet"), *folder.glob("round-2/measure_observables.tsv")):
                 path.unlink()

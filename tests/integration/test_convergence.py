@@ -17,6 +17,7 @@ def test_rounds_after_convergence_hand_the_encoder_through(copy_of_finished):
     (project.results / "round-1" / "assessment.json").unlink()
     shutil.rmtree(project.results / "round-2")
     shutil.rmtree(project.results / "production")
+    shutil.rmtree(project.results / "extension")
     project.snakemake(*TARGETS, exploration={"n_rounds": 4, **EARLY})
     rounds = pd.read_csv(project.results / "rounds.csv")
     assert list(rounds["n_windows"]) == [3, 0, 0, 0]

@@ -21,7 +21,7 @@ SECONDS_TO_WAIT = 300
 
 def count_finished_jobs(project) -> int:
     """Return how many jobs have ended of those that free energies need; each leaves a benchmark."""
-    stages = ("system", "seed", "round-*", "production", "free_energy")
+    stages = ("system", "seed", "round-*", "production", "extension", "free_energy")
     return sum(len(list(project.folder.glob(f"benchmarks/small/{stage}/**/*.tsv"))) for stage in stages)
 
 

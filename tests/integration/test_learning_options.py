@@ -40,7 +40,14 @@ TRAINING = {
 }
 OPTIONS = {
     "training": TRAINING,
-    "production": {"n_cvs": "auto", "cv_layer": "circular", "inputs": ["dihedrals"], "n_candidates": 100},
+    "production": {
+        "n_cvs": "auto",
+        "cv_layer": "circular",
+        "inputs": ["dihedrals"],
+        "outputs": [{"kind": "dihedrals"}],
+        "hidden_layers": [],
+        "n_candidates": 100,
+    },
     "seeding": {"length_ps": 400},  # enough held-out frames to compare restarts on
     "exploration": {"n_rounds": 1},
     "baseline": {"n_replicas": 0},

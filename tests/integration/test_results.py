@@ -22,6 +22,7 @@ N_CVS = {"round-1": 2, "round-2": 2, "production": 1}
 WINDOWS_PER_BATCH = {"round-1": 2, "round-2": 2, "production": 4}
 FRAMES_OF_WINDOW = {"round-1": 10, "round-2": 10, "production": 20}
 LENGTH_PS, RAMP_PS = 10, 2
+EXTENSION_PIECES = 6  # 0.06 ns
 MD_NS_TOTAL = [0.08 + 0.03, 0.08 + 0.06]  # two seeds of 40 ps, then three windows of 10 ps a round
 SURFACES = {"phi_psi": ["phi_deg", "psi_deg"], "phi": ["phi_deg"], "cv_1": ["cv_1"]}
 N_BINS = {"phi_deg": 36, "psi_deg": 36, "cv_1": 20}
@@ -101,6 +102,28 @@ def test_batches_hold_a_row_a_frame_of_every_window(results, n_atoms, stage):
         assert load_positions(results, folder / "trajectory.dcd").shape == (len(samples), n_atoms, 3)
         seen += numbers
     assert seen == list(load_windows(results, stage)["window"])
+
+
+def test_the_extension_goes_on_in_production_windows(results):
+    windows, pieces = load_windows(results, "production"), load_windows(results, "extension")
+    assert len(pieces) == EXTENSION_PIECES
+    assert list(pieces["window"]) == list(range(len(windows), len(windows) + EXTENSION_PIECES))
+    extended = windows.set_index("window").loc[pieces["extends"]].reset_index()
+    for column in ("center_1", "force_constant"):
+        np.testing.assert_array_equal(pieces[column], extended[column])
+    assert not set(pieces["random_seed"]) & set(windows["random_seed"])
+    for _, piece in pieces.iterrows():
+        start = Path(piece["start_trajectory"])
+        samples = pd.read_parquet(results / start.relative_to("results/small").with_name("samples.parquet"))
+        assert samples["window"].iloc[piece["start_frame"]] == piece["extends"]
+        assert samples["time_ps"].iloc[piece["start_frame"]] > RAMP_PS
+    samples = pd.concat([pd.read_parquet(folder / "samples.parquet") for folder in batches_of(results, "extension")])
+    assert samples["window"].value_counts().to_dict() == dict.fromkeys(pieces["window"], FRAMES_OF_WINDOW["production"])
+    # There is no ramp: the restraint has its full force from the first frame.
+    centers = pieces.set_index("window").loc[samples["window"]]
+    distances = (samples["cv_1"].to_numpy() - centers["center_1"].to_numpy() + np.pi) % (2 * np.pi) - np.pi
+    bias = centers["force_constant"].to_numpy() / 2 * distances**2
+    np.testing.assert_allclose(samples["bias_kJ_per_mol"], bias, rtol=1e-6)
 
 
 @stages
@@ -204,7 +227,7 @@ def test_free_energies_are_known_wherever_there_are_samples(results, name, axes)
 
 def production_samples(results: Path) -> pd.DataFrame:
     """Return the production samples with the dihedral angles [deg] of their frames, from the trajectories."""
-    folders = batches_of(results, "production")
+    folders = batches_of(results, "production") + batches_of(results, "extension")
     samples = pd.concat([pd.read_parquet(folder / "samples.parquet") for folder in folders], ignore_index=True)
     topology = str(results / "system" / "topology.pdb")
     trajectory = mdtraj.load([str(folder / "trajectory.dcd") for folder in folders], top=topology)

@@ -104,8 +104,9 @@ def main(snakemake):
         used = {*weights.windows.tolist()}
         neighbours = weights.overlap - np.diag(np.diag(weights.overlap))
         diagnostics = {
-            "n_windows": len(statuses),
-            "n_failed_windows": len(statuses) - len(restraints.windows),
+            "n_windows": sum("extends" not in row for row in manifest),
+            "n_extending_pieces": sum("extends" in row for row in manifest),
+            "n_failed_windows": sum(status["outcome"] != "finished" for status in statuses),
             "n_samples": len(rows),
             "effective_samples": effective_samples(weights.weights),
             "md_ns": sum(status["length_ps"] for status in statuses if status["outcome"] == "finished") / 1000,

@@ -1,0 +1,130 @@
+"""From pooled production samples to the free energies of states, with what tells how far to trust them."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from .diagnostics import effective_samples, find_hidden_barriers, find_unconnected
+from .encoder import Encoder
+from .observables import in_state
+from .pooling import Pool
+from .randomness import derive_seed
+from .reweighting import Weights, estimate_weights, state_free_energies, unwrap
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Free energies and what was found about them.
+
+    Attributes:
+        weights: The weights of the samples in the unbiased ensemble.
+        states: Free energy and standard error [kJ/mol] of every state.
+        left_out: The windows that are not connected with the start structure, and were left out.
+        diagnostics: What ``diagnostics.judge`` reads of the samples.
+    """
+
+    weights: Weights
+    states: dict[str, tuple[float, float]]
+    left_out: np.ndarray
+    diagnostics: dict
+
+
+def estimate_free_energies(
+    pool: Pool,
+    observables: pd.DataFrame,
+    coordinates: np.ndarray,
+    encoder: Encoder,
+    settings: dict,
+    temperature: float,
+    ramp: float,
+    random_seed: int,
+) -> Estimate:
+    """Estimate the free energies of states from the windows that are connected with the start structure.
+
+    Args:
+        pool: The samples of all windows.
+        observables: The observables of the samples.
+        coordinates: Superposed coordinates [nm] of the samples with ``shape=(n_samples, n_coordinates)``, in which
+            barriers that the collective variables do not see are looked for.
+        encoder: The collective variables.
+        settings: The ``free_energy`` section of a configuration: ``states``, ``reference_state`` and ``n_bootstrap``.
+        temperature: The temperature [K].
+        ramp: The time [ps] to leave out at the start of each window.
+        random_seed: Seeds the bootstrap.
+    """
+    samples, restraints = pool.samples, pool.restraints
+
+    def estimate(rows: np.ndarray, name: str) -> tuple[Weights, dict[str, tuple[float, float]]]:
+        seed = derive_seed(random_seed, "bootstrap", name)
+        weights = estimate_weights(samples, rows, restraints, temperature, settings["n_bootstrap"], seed)
+        return weights, _estimate_states(observables.iloc[rows], weights, settings, temperature)
+
+    rows = pool.choose_rows(ramp)
+    weights, states = estimate(rows, "all")
+    bimodal, apart = find_hidden_barriers(unwrap(samples, encoder.periods), coordinates, weights, ramp)
+    left_out = find_unconnected(weights, restraints, apart, encoder)
+    if len(left_out):
+        rows = rows[~samples["window"].iloc[rows].isin(left_out).to_numpy()]
+        weights, states = estimate(rows, "connected")
+    halves = [estimate(half, f"half-{i}")[1] for i, half in enumerate(_split_halves(samples, rows))]
+    used = {*weights.windows.tolist()}
+    neighbours = weights.overlap - np.diag(np.diag(weights.overlap))
+    diagnostics = {
+        "n_samples": len(rows),
+        "effective_samples": effective_samples(weights.weights),
+        "smallest_best_overlap": float(neighbours.max(axis=1).min()) if len(neighbours) > 1 else 1.0,
+        "windows_left_out": left_out.tolist(),
+        "bimodal_windows": [window for window in bimodal if window in used],
+        "windows_apart": [list(pair) for pair in apart if used.issuperset(pair)],
+        "states": _diagnose_states(observables.iloc[rows], weights, states, halves, settings),
+    }
+    return Estimate(weights, states, left_out, diagnostics)
+
+
+def _estimate_states(
+    table: pd.DataFrame, weights: Weights, settings: dict, temperature: float
+) -> dict[str, tuple[float, float]]:
+    members = {name: in_state(table, ranges) for name, ranges in settings["states"].items()}
+    if not members:
+        return {}
+    return state_free_energies(members, settings["reference_state"], weights.weights, weights.bootstrap, temperature)
+
+
+def _split_halves(samples: pd.DataFrame, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Split rows into the first and the second half of every window."""
+    used = samples.iloc[rows]
+    rank = used.groupby("window").cumcount().to_numpy()
+    size = used.groupby("window")["window"].transform("size").to_numpy()
+    return rows[rank < size / 2], rows[rank >= size / 2]
+
+
+def _diagnose_states(
+    table: pd.DataFrame,
+    weights: Weights,
+    states: dict[str, tuple[float, float]],
+    halves: list[dict[str, tuple[float, float]]],
+    settings: dict,
+) -> dict[str, dict]:
+    """Compare the halves of the data, and count the effective samples of each state."""
+    found = {}
+    for name, (free_energy, error) in states.items():
+        (first, first_error), (second, second_error) = (half[name] for half in halves)
+        spread = math.hypot(first_error, second_error)
+        undefined = 0.0 if name == settings["reference_state"] else math.nan
+        found[name] = {
+            "free_energy_kJ_per_mol": _finite_or_none(free_energy),
+            "standard_error_kJ_per_mol": _finite_or_none(error),
+            "first_half_kJ_per_mol": _finite_or_none(first),
+            "second_half_kJ_per_mol": _finite_or_none(second),
+            "split_half_difference_in_errors": _finite_or_none(
+                abs(second - first) / spread if spread > 0 else undefined
+            ),
+            "effective_samples": effective_samples(weights.weights[in_state(table, settings["states"][name])]),
+        }
+    return found
+
+
+def _finite_or_none(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -14,11 +14,13 @@ from mesaflow.diagnostics import (
     effective_samples,
     find_connected_parts,
     find_hidden_barriers,
+    find_soft_windows,
     is_bimodal,
     judge,
     note_left_out,
 )
-from mesaflow.reweighting import Weights
+from mesaflow.reweighting import Restraints, Weights
+from mesaflow.units import thermal_energy
 
 N_FRAMES = 400
 SOUND = {
@@ -26,6 +28,7 @@ SOUND = {
     "windows_left_out": [],
     "lowest_energy_left_out_RT": None,
     "bimodal_windows": [],
+    "soft_windows": [],
     "windows_apart": [],
     "states": {
         "A": {"effective_samples": 500.0, "standard_error_kJ_per_mol": 0.0, "split_half_difference_in_errors": 0.0},
@@ -195,6 +198,7 @@ def test_without_states_the_windows_alone_are_judged():
         ),
         (changed(bimodal_windows=[4, 8]), ["windows 4, 8 hold two conformations", "raise production.n_cvs"]),
         (changed(bimodal_windows=list(range(12))), ["windows 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more hold"]),
+        (changed(soft_windows=[3]), ["windows 3 spread over more than 2 times", "raise production.n_windows"]),
         (changed(windows_apart=[[1, 2], [4, 7]]), ["the pairs 1–2, 4–7 overlap", "raise production.n_cvs"]),
         (with_state(effective_samples=49.4), ["state B has 49 effective samples, fewer than 50"]),
         (with_state(standard_error_kJ_per_mol=1.6), ["standard error of B is 1.6 kJ/mol, above 1.5", "lengthen"]),
@@ -221,3 +225,15 @@ def test_windows_of_high_energy_may_be_left_out():
 def test_every_fault_is_told():
     diagnostics = with_state(effective_samples=1.0, standard_error_kJ_per_mol=9.0) | {"n_failed_windows": 1}
     assert len(judge(diagnostics)[1]) == 3
+
+
+@pytest.mark.parametrize(("curvature", "expected"), [(40.0, []), (0.0, []), (-40.0, []), (-70.0, [4])])
+def test_a_window_on_a_barrier_as_steep_as_its_restraint_is_soft(curvature, expected):
+    """κ = 80: with F″ = −70 the variance is 8 times that of a free window, with −40 twice."""
+    rng = np.random.default_rng(0)
+    width = np.sqrt(thermal_energy(300) / (80 + curvature))
+    table = pd.DataFrame({"window": 4, "time_ps": np.arange(1.0, 501), "cv_1": width * rng.normal(size=500)})
+    table["cv_2"] = np.sqrt(thermal_energy(300) / 80) * rng.normal(size=500)
+    table.loc[table["time_ps"] <= 5, "cv_1"] = 9.0  # the ramp
+    restraints = Restraints(np.array([4]), np.zeros((1, 2)), np.array([80.0]), np.full(2, np.inf))
+    assert find_soft_windows(table, restraints, 300.0, discard=5.0) == expected

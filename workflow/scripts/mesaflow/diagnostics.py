@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 
 from .encoder import Encoder
 from .reweighting import Restraints, Weights, cv_columns
+from .units import thermal_energy
 
 LEAST_OVERLAP = 0.03
 """Overlap of two neighbouring windows below which they are not connected (doi:10.1007/s10822-015-9840-9)."""
@@ -35,6 +36,9 @@ LARGEST_GAP = 1.5
 
 NEGLIGIBLE_ENERGY = 5.0
 """Relaxed energy above the lowest one [RT] from which conformations hold less than a hundredth of the population."""
+
+LARGEST_SPREAD = 2.0
+"""Standard deviation of a window, relative to that of a free one, beyond which the barrier below is as steep as the restraint."""
 
 _NEAREST_SHARE = 0.1  # of the frames, the nearest to the other window, decide whether two windows touch
 
@@ -175,6 +179,32 @@ def find_hidden_barriers(
     return bimodal, [(i, j) for i, j in pairs if are_apart(conformations[i], conformations[j])]
 
 
+def find_soft_windows(samples: pd.DataFrame, restraints: Restraints, temperature: float, discard: float) -> list[int]:
+    """Find windows that slide off the barrier that they sit on.
+
+    Where the free energy F has the curvature F″, a window's variance is RT / (κ + F″). As F″ comes near −κ the window holds two
+    slopes of a barrier and little of its top; whatever crosses there does so by chance, and neighbours overlap all the better.
+
+    Args:
+        samples: One row a frame with window, time_ps and cv_1 …, unwrapped.
+        restraints: The windows' restraints.
+        temperature: The temperature [K].
+        discard: The time [ps] to leave out at the start of each window.
+
+    Returns:
+        The windows whose standard deviation, along the direction where it is largest, exceeds ``LARGEST_SPREAD`` times (RT/κ)^½.
+    """
+    force_constants = dict(zip(restraints.windows.tolist(), restraints.force_constants, strict=True))
+    late = samples[samples["time_ps"] > discard]
+    soft = []
+    for window, values in late[cv_columns(samples)].groupby(late["window"]):
+        covariance = np.atleast_2d(np.cov(values.to_numpy(), rowvar=False))
+        free = thermal_energy(temperature) / force_constants[window]
+        if np.linalg.eigvalsh(covariance)[-1] > LARGEST_SPREAD**2 * free:
+            soft.append(int(window))
+    return soft
+
+
 def judge(diagnostics: dict) -> tuple[str, list[str]]:
     """Turn diagnostics into a verdict.
 
@@ -200,6 +230,11 @@ def judge(diagnostics: dict) -> tuple[str, list[str]]:
         reasons.append(
             f"windows {_enumerate(diagnostics['bimodal_windows'])} hold two conformations that the collective variables "
             "do not tell apart; raise production.n_cvs or production.length_ps."
+        )
+    if diagnostics["soft_windows"]:
+        reasons.append(
+            f"windows {_enumerate(diagnostics['soft_windows'])} spread over more than {LARGEST_SPREAD:g} times the width of a "
+            "free one: they lie on barriers steeper than their restraint; raise production.n_windows."
         )
     if diagnostics["windows_apart"]:
         pairs = [f"{i}–{j}" for i, j in diagnostics["windows_apart"]]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .diagnostics import effective_samples, find_hidden_barriers, find_unconnected
+from .diagnostics import effective_samples, find_hidden_barriers, find_soft_windows, find_unconnected
 from .encoder import Encoder
 from .observables import in_state
 from .pooling import Pool
@@ -63,7 +63,9 @@ def estimate_free_energies(
 
     rows = pool.choose_rows(ramp)
     weights, states = estimate(rows, "all")
-    bimodal, apart = find_hidden_barriers(unwrap(samples, encoder.periods), coordinates, weights, ramp)
+    unwrapped = unwrap(samples, encoder.periods)
+    bimodal, apart = find_hidden_barriers(unwrapped, coordinates, weights, ramp)
+    soft = find_soft_windows(unwrapped, restraints, temperature, ramp)
     left_out = find_unconnected(weights, restraints, apart, encoder)
     if len(left_out):
         rows = rows[~samples["window"].iloc[rows].isin(left_out).to_numpy()]
@@ -77,6 +79,7 @@ def estimate_free_energies(
         "smallest_best_overlap": float(neighbours.max(axis=1).min()) if len(neighbours) > 1 else 1.0,
         "windows_left_out": left_out.tolist(),
         "bimodal_windows": [window for window in bimodal if window in used],
+        "soft_windows": [window for window in soft if window in used],
         "windows_apart": [list(pair) for pair in apart if used.issuperset(pair)],
         "states": _diagnose_states(observables.iloc[rows], weights, states, halves, settings),
     }

@@ -183,6 +183,19 @@ def test_native_contacts_by_hand(chain):
     np.testing.assert_allclose(values, expected, rtol=1e-4)  # positions are in single precision
 
 
+def test_residues_are_counted_along_the_chain_and_not_along_the_selection(hairpin):
+    """Of these four atoms two pairs are in contact, 11 and 9 residues apart."""
+    opened = hairpin.xyz[0].copy()
+    opened[11] += [0, 5, 0]
+    values = values_of(hairpin, {"native_contacts": {"atoms": "resid 0 1 10 11"}}, hairpin.xyz[0], opened)
+    np.testing.assert_allclose(values, [1, 0.5], atol=1e-6)
+
+
+def test_residues_three_apart_are_too_near(hairpin):
+    with pytest.raises(InputError, match="finds no contact"):
+        values_of(hairpin, {"native_contacts": {"atoms": "resid 4 to 7"}}, hairpin.xyz[0])
+
+
 def test_native_contacts_from_a_file(hairpin, tmp_path):
     path = write_structure(tmp_path / "native.pdb", hairpin, hairpin.xyz[0])
     stretched = structure_of(hairpin.topology, extended())

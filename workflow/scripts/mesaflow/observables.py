@@ -172,18 +172,17 @@ def _find_native_contacts(definition: dict[str, str | None], structure: mdtraj.T
     """
     atoms = select_atoms(structure.topology, definition["atoms"], f"{key}.atoms")
     reference = _reference(definition["reference"], definition["atoms"], atoms, structure, key)
+    residues = [structure.topology.atom(atom).residue for atom in atoms]
     near = cKDTree(reference.xyz[0]).query_pairs(CONTACT_CUTOFF, output_type="ndarray")
-    contacts = np.array([pair for pair in near if _count(*map(reference.topology.atom, pair))], dtype=int).reshape(
-        -1, 2
-    )
-    if not len(contacts):
+    contacts = [(i, j) for i, j in near if _are_far_apart(residues[i], residues[j])]
+    if not contacts:
         raise InputError(
             f"{key} finds no contact: in {definition['reference'] or 'the prepared structure'} no two atoms of "
             f"{definition['atoms']!r} more than {CONTACT_SEPARATION} residues apart are within {CONTACT_CUTOFF} nm; "
             "give another reference or more atoms."
         )
     lengths = mdtraj.compute_distances(reference, contacts, periodic=False)[0]
-    pairs = atoms[contacts]
+    pairs = atoms[np.array(contacts)]
 
     def fraction(frames: mdtraj.Trajectory) -> np.ndarray:
         distances = mdtraj.compute_distances(frames, pairs, periodic=False)
@@ -192,9 +191,8 @@ def _find_native_contacts(definition: dict[str, str | None], structure: mdtraj.T
     return fraction
 
 
-def _count(first: mdtraj.core.topology.Atom, second: mdtraj.core.topology.Atom) -> bool:
-    """Tell whether a contact of two atoms counts: between chains, or far enough apart along one."""
-    one, other = first.residue, second.residue
+def _are_far_apart(one: mdtraj.core.topology.Residue, other: mdtraj.core.topology.Residue) -> bool:
+    """Tell whether contacts of two residues count: those between chains, or far enough apart along one."""
     return one.chain.index != other.chain.index or abs(one.index - other.index) > CONTACT_SEPARATION
 
 

@@ -30,6 +30,7 @@ _STYLE = {
 plt.rcParams.update(_STYLE)
 
 _CYCLIC_MAP = "twilight"
+_LATENTS_IN_A_ROW = 4
 _FREE_ENERGY = "free_energy_kJ_per_mol"
 _ERROR = "standard_error_kJ_per_mol"
 _GREEK = {"phi": "φ", "psi": "ψ", "omega": "ω", "chi1": "χ₁"}
@@ -114,10 +115,14 @@ def draw_latent(table: pd.DataFrame, kinds: dict[str, str]) -> Figure:
     frames, windows = table[table["kind"] == "frame"], table[table["kind"] == "window"]
     y = "cv_2" if "cv_2" in table else None
     panels = [*kinds] or [None]
+    n_rows = -(-len(panels) // _LATENTS_IN_A_ROW)
+    n_columns = -(-len(panels) // n_rows)
     figure, axes = plt.subplots(
-        1, len(panels), figsize=(3.7 * len(panels), 3.4), squeeze=False, sharex=True, sharey=True
+        n_rows, n_columns, figsize=(3.7 * n_columns, 3.4 * n_rows), squeeze=False, sharex=True, sharey=True
     )
-    for axis, name in zip(axes[0], panels, strict=True):
+    for axis in axes.flat[len(panels) :]:
+        axis.set_visible(False)
+    for axis, name in zip(axes.flat, panels, strict=False):
         kind = KINDS[kinds[name]] if name else None
         colour = {"c": frames[column_of(name, kind)], "cmap": "viridis"} if kind else {"color": "0.4"}
         if kind and kind.circular:
@@ -150,7 +155,7 @@ def draw_coverage_maps(table: pd.DataFrame, x: Axis, y: Axis) -> Figure:
         x: The horizontal axis.
         y: The vertical axis.
     """
-    rounds = range(int(table["first_round"].max()) + 1)
+    rounds = range(int(table["first_round"].max()) + 1 if len(table) else 1)
     n_columns = min(6, len(rounds))
     n_rows = -(-len(rounds) // n_columns)
     figure, axes = plt.subplots(

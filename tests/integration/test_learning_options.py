@@ -1,8 +1,10 @@
-"""A small run with every option of learning that the default leaves alone, from the seeds to the figures."""
+"""A small run with options of learning, and kinds of observables, that the default leaves alone, from seeds to figures."""
 
 import json
+import shutil
 
 import matplotlib.image
+import mdtraj
 import numpy as np
 import pandas as pd
 import pytest
@@ -38,7 +40,26 @@ TRAINING = {
     "n_restarts": 2,
     "max_epochs": 3,
 }
+NATIVE = "config/native.pdb"
+RMSD_RANGE = (0.04, 0.16)  # nm, which leaves frames of ordinary simulations out on both sides
+ENDS = ["resname ACE and name CH3", "resname NME and name C"]
+BOUNDARY = 0.65  # nm, between two states
+OBSERVABLES = {
+    "r": {"rmsd": {"atoms": "not element H", "reference": NATIVE}, "range_nm": [*RMSD_RANGE], "bin_width_nm": 0.01},
+    "g": {"radius_of_gyration": "all", "range_nm": [0.2, 0.5]},
+    "theta": {"angle": ["resname ALA and name N", "resname ALA and name CA", "resname ALA and name C"]},
+    "d": {"distance": ENDS},
+    "e": {"end_to_end": "name CH3 or (resname NME and name C)"},
+    "phi": {"bin_width_deg": 10},
+}
 OPTIONS = {
+    "observables": OBSERVABLES,
+    "coverage": {"phi_psi": None, "r_theta": ["r", "theta"]},
+    "free_energy": {
+        "surfaces": [["r", "g"], ["d"]],
+        "states": {"C7eq": None, "C7ax": None, "C5": None, "near": {"d": [0, BOUNDARY]}, "far": {"d": [BOUNDARY, 5]}},
+        "reference_state": "near",
+    },
     "training": TRAINING,
     "production": {
         "n_cvs": "auto",
@@ -57,6 +78,7 @@ OPTIONS = {
 @pytest.fixture(scope="module")
 def project(empty_project):
     made = empty_project("options")
+    shutil.copy(made.folder / "config" / "structures" / "alanine_dipeptide.pdb", made.folder / NATIVE)
     made.snakemake(**OPTIONS)
     return made
 
@@ -110,3 +132,68 @@ def test_surfaces_over_all_chosen_cvs_are_made(project):
         assert (project.results / "figures" / f"fes_cv_{k + 1}.svg").is_file()
     assert not (project.results / "free_energy" / f"fes_cv_{n_cvs + 1}.csv").exists()
     assert "Nothing to be done" in project.snakemake(**OPTIONS)
+
+
+def frames_of(project, *stages: str) -> mdtraj.Trajectory:
+    """All frames of some stages, in the order in which observables are measured."""
+    paths = []
+    for stage in stages:
+        paths += dict.fromkeys(pd.read_parquet(project.results / stage / "observables.parquet")["trajectory"])
+    topology = str(project.results / "system" / "topology.pdb")
+    return mdtraj.load([str(project.folder / path) for path in paths], top=topology)
+
+
+def test_observables_are_measured(project):
+    frames = frames_of(project, "production")
+    table = pd.read_parquet(project.results / "production" / "observables.parquet")
+    ends = [frames.topology.select(selection)[0] for selection in ENDS]
+    distances = mdtraj.compute_distances(frames, [ends], periodic=False)[:, 0]
+    np.testing.assert_allclose(table["d"], distances, rtol=1e-5)
+    np.testing.assert_allclose(table["e"], distances, rtol=1e-5)
+    heavy = frames.topology.select("not element H")
+    native = mdtraj.load(str(project.folder / NATIVE))
+    np.testing.assert_allclose(table["r"], mdtraj.rmsd(frames, native, atom_indices=heavy), atol=1e-4)
+    assert table["theta"].between(np.radians(90), np.radians(140)).all()
+    assert table["g"].between(0.2, 0.4).all()
+
+
+def test_coverage_leaves_out_frames_outside_the_range(project):
+    tables = [pd.read_parquet(project.results / stage / "observables.parquet") for stage in ("seed", "round-1")]
+    inside = pd.concat(tables)["r"].between(*RMSD_RANGE)
+    rounds = pd.read_csv(project.results / "rounds.csv")
+    assert rounds["n_frames_outside_r_theta"].tolist() == [(~inside).sum()]
+    assert 0 < (~inside).sum() < len(inside)
+    bins = pd.read_csv(project.results / "figures" / "coverage_map_r_theta.csv")
+    assert list(bins.columns) == ["r_nm", "theta_deg", "first_round"]
+    assert len(bins) == rounds["n_bins_visited_r_theta"].item()
+    assert f"{(~inside).sum()} frames lie outside all bins" in (project.results / "summary.txt").read_text()
+
+
+def test_states_are_ranges_of_a_distance(project):
+    states = pd.read_csv(project.results / "free_energy" / "states.csv").set_index("state")
+    definitions = {"near": f"d from 0 to {BOUNDARY} nm", "far": f"d from {BOUNDARY} to 5 nm"}
+    assert states["definition"].to_dict() == definitions
+    tables = [pd.read_parquet(project.results / stage / "observables.parquet") for stage in ("production", "extension")]
+    with np.load(project.results / "free_energy" / "weights.npz") as archive:
+        near = pd.concat(tables)["d"].to_numpy()[archive["rows"]] < BOUNDARY
+        populations = archive["weights"][~near].sum(), archive["weights"][near].sum()
+    assert min(populations) > 0
+    expected = -0.00831446 * 300 * np.log(populations[0] / populations[1])
+    assert states["free_energy_kJ_per_mol"]["far"] == pytest.approx(expected, abs=1e-3)
+
+
+def test_surfaces_over_lengths_have_their_unit_in_their_columns(project):
+    surface = pd.read_csv(project.results / "free_energy" / "fes_r_g.csv")
+    assert list(surface.columns[:2]) == ["r_nm", "g_nm"] and len(surface) == 12 * 15
+    assert surface["free_energy_kJ_per_mol"].min() == pytest.approx(0, abs=1e-5)
+    assert "r [nm]" in (project.results / "figures" / "fes_r_g.svg").read_text()
+    assert len(pd.read_csv(project.results / "free_energy" / "fes_d.csv")) == 60
+
+
+def test_another_reference_is_measured_against(project):
+    reference = project.folder / NATIVE
+    text = reference.read_text()
+    reference.write_text(f"REMARK another file\n{text}")
+    target = "results/small/seed/observables.parquet"
+    assert {*project.planned(target, **OPTIONS).values()} == {"measure_observables"}
+    reference.write_text(text)

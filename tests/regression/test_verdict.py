@@ -79,9 +79,10 @@ def test_soft_windows_along_phi_overlap_well_are_wrong_and_are_not_trusted(struc
     centers, positions, samples = windows
     rows = [{"window": k, "center_1": center} for k, center in enumerate(centers)]
     statuses = [{"window": k, "outcome": "finished", "force_constant": FORCE_CONSTANT} for k in range(N_WINDOWS)]
-    topology = mdtraj.Topology.from_openmm(structure.topology)
+    start = np.asarray(structure.getPositions(asNumpy=True)._value)
+    prepared = mdtraj.Trajectory(start, mdtraj.Topology.from_openmm(structure.topology))
     atoms = ["resname ACE and name C", "resname ALA and name N", "resname ALA and name CA", "resname ALA and name C"]
-    observables = measure(topology, positions, {"phi": {"dihedral": atoms, "bin_width_deg": 10}})
+    observables = measure(prepared, positions, {"phi": {"dihedral": atoms, "bin_width_deg": 10}})
     coordinates = superpose(positions[:, encoder.atoms], encoder.references[0]).reshape(len(positions), -1)
     pool = pool_samples(rows, statuses, samples, encoder, RAMP_PS)
     estimate = estimate_free_energies(pool, observables, coordinates, encoder, SETTINGS, 300.0, RAMP_PS, random_seed=1)

@@ -5,6 +5,10 @@ import pandas as pd
 import pytest
 
 from mesaflow import plotting
+from mesaflow.kinds import KINDS, Axis
+
+PHI, PSI = (Axis(name, KINDS["dihedral"], -180, 180, 36) for name in ("phi", "psi"))
+RMSD = Axis("r", KINDS["rmsd"], 0.0, 2.0, 100)
 
 
 @pytest.fixture
@@ -55,8 +59,46 @@ def test_a_surface_leaves_unsampled_bins_white(surface):
 
 def test_coverage_maps_count_the_bins_visited_so_far():
     table = pd.DataFrame({"phi_deg": [-175, -165, 5], "psi_deg": [5, 5, 5], "first_round": [0, 1, 1]})
-    figure = plotting.draw_coverage_maps(table)
+    figure = plotting.draw_coverage_maps(table, PHI, PSI)
     assert [axis.get_title() for axis in figure.axes if axis.get_visible()] == ["seed: 1", "round 1: 3"]
+
+
+def test_coverage_of_a_length_shows_what_has_been_visited():
+    table = pd.DataFrame({"phi_deg": [-175, 5], "r_nm": [0.41, 0.61], "first_round": [0, 1]})
+    axis = plotting.draw_coverage_maps(table, PHI, RMSD).axes[0]
+    assert axis.get_xlim() == (-180, 180)
+    assert axis.get_ylim() == pytest.approx((0.39, 0.63))
+    (rectangle,) = (path.get_extents() for path in axis.collections[1].get_paths())
+    assert (rectangle.width, rectangle.height) == pytest.approx((10, 0.02))
+    axis = plotting.draw_coverage_profile(table, RMSD).axes[0]
+    assert axis.get_xlabel() == "r [nm]" and axis.patches[0].get_width() == pytest.approx(0.02)
+
+
+@pytest.mark.parametrize(
+    ("column", "label"), [("phi_deg", "φ [°]"), ("rg_nm", "rg [nm]"), ("q", "q"), ("cv_2", "CV 2")]
+)
+def test_labels_say_the_unit(column, label):
+    assert plotting.axis_label(column) == label
+
+
+@pytest.mark.parametrize(
+    ("column", "edges"),
+    [("theta_deg", np.linspace(0, 180, 37)), ("d_nm", np.linspace(0, 2, 101)), ("q", np.linspace(0, 1, 51))],
+)
+def test_a_profile_that_is_no_circle_shows_what_has_been_sampled(column, edges):
+    middles = (edges[:-1] + edges[1:]) / 2
+    sampled = (middles > 0.2 * edges[-1]) & (middles < 0.8 * edges[-1])
+    table = pd.DataFrame({column: middles, "free_energy_kJ_per_mol": np.where(sampled, 1.0, np.nan)})
+    axis = plotting.draw_profile(table.assign(standard_error_kJ_per_mol=0.1), pd.DataFrame()).axes[0]
+    width = middles[1] - middles[0]
+    assert axis.get_xlim() == pytest.approx((middles[sampled].min() - width, middles[sampled].max() + width))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_surface_without_any_sample_can_be_drawn(surface):
+    empty = surface.assign(free_energy_kJ_per_mol=np.nan, standard_error_kJ_per_mol=np.nan)
+    plotting.draw_surface(empty, maximum=80, step=5, colour_map="viridis")
+    plotting.draw_profile(empty.drop(columns="psi_deg").drop_duplicates("phi_deg"), pd.DataFrame())
 
 
 def test_growth_is_drawn_with_and_without_unbiased_simulations():
@@ -70,14 +112,21 @@ def test_growth_is_drawn_with_and_without_unbiased_simulations():
 def test_a_latent_has_a_panel_for_each_observable_and_shows_the_windows():
     frames = pd.DataFrame({"kind": "frame", "cv_1": [0.0, 1.0], "cv_2": [0.0, 1.0], "phi_deg": [-80, 60], "psi_deg": 0})
     windows = pd.DataFrame({"kind": "window", "cv_1": [2.0], "cv_2": [3.0]})
-    axes = plotting.draw_latent(pd.concat([frames, windows]), ["phi", "psi"]).axes[:2]
+    axes = plotting.draw_latent(pd.concat([frames, windows]), {"phi": "dihedral", "psi": "dihedral"}).axes[:2]
     for axis in axes:
         assert axis.collections[1].get_offsets().tolist() == [[2.0, 3.0]]
 
 
+def test_a_length_colours_a_latent_from_its_least_to_its_greatest_value():
+    frames = pd.DataFrame({"kind": "frame", "cv_1": [0.0, 1.0], "cv_2": [0.0, 1.0], "d_nm": [0.5, 0.7]})
+    figure = plotting.draw_latent(frames, {"d": "distance"})
+    assert figure.axes[0].collections[0].norm.vmin == 0.5 and figure.axes[0].collections[0].norm.vmax == 0.7
+    assert figure.axes[1].get_ylabel() == "d [nm]"
+
+
 def test_a_latent_of_one_cv_and_no_observable_can_be_drawn():
     table = pd.DataFrame({"kind": ["frame", "window"], "cv_1": [0.0, 1.0]})
-    assert plotting.draw_latent(table, []).axes[0].get_xlabel() == "CV 1"
+    assert plotting.draw_latent(table, {}).axes[0].get_xlabel() == "CV 1"
 
 
 @pytest.fixture

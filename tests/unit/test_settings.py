@@ -192,7 +192,6 @@ def test_configuration_given_is_not_changed(schema):
             "run is 'my run'; give a letter or digit, then up to 63 letters, digits, dots, dashes or underscores.",
         ),
         ("training.hidden_layers", [40, 0], "training.hidden_layers.1 is 0; give at least 1."),
-        ("free_energy.states.A", {"phi": [-200, 0]}, "free_energy.states.A.phi.0 is -200; give at least -180."),
         ("training.n_cv", 3, "training.n_cv is not a known key; did you mean training.n_cvs?"),
         ("random_sed", 3, "random_sed is not a known key; did you mean random_seed?"),
         (
@@ -201,7 +200,19 @@ def test_configuration_given_is_not_changed(schema):
             "dynamics.xyz is not a known key; known keys: temperature_K, friction_per_ps, timestep_fs, platform, "
             "restart_interval_ps.",
         ),
-        ("observables.phi", {}, "observables.phi.dihedral is missing; give it a value."),
+        (
+            "observables.phi",
+            {},
+            "observables.phi has no kind; give it one of dihedral, angle, distance, end_to_end, rmsd, radius_of_gyration, "
+            "native_contacts.",
+        ),
+        (
+            "observables.d",
+            {"distanc": ["a", "b"]},
+            "observables.d.distanc is not a known key; did you mean observables.d.distance?",
+        ),
+        ("observables.d", {"distance": ["a"]}, 'observables.d.distance is ["a"] with 1 items; give at least 2.'),
+        ("observables.r", {"rmsd": {}}, "observables.r.rmsd.atoms is missing; give it a value."),
     ],
 )
 def test_each_fault_is_one_line_with_key_value_and_remedy(schema, key, value, line):
@@ -263,6 +274,22 @@ def test_numbers_that_are_not_finite_are_refused(schema, key, value):
         ({"coverage.map": ["phi", "chi"]}, "coverage.map names 'chi', which is no observable; .* choose of phi, psi"),
         ({"free_energy.surfaces": [["phi"], ["chi"]]}, "free_energy.surfaces.1 names 'chi', which is no observable"),
         ({"free_energy.states.A": {"chi": [0, 1]}}, "free_energy.states.A names 'chi', which is no observable"),
+        (
+            {"free_energy.states.A": {"phi": [-200, 0]}},
+            r"free_energy.states.A.phi is \[-200, 0\]; give values from -180 to 180 deg",
+        ),
+        (
+            {"observables.d": {"distance": ["a", "b"]}, "free_energy.states.A": {"d": [1, 0]}},
+            r"free_energy.states.A.d is \[1, 0\], and only dihedrals go around a circle",
+        ),
+        (
+            {"observables.d": {"distance": ["a", "b"]}, "coverage.map": ["d", "e"]},
+            "coverage.map names 'e', which is no observable; .* choose of phi, psi, d",
+        ),
+        (
+            {"observables.phi.bin_width_deg": 0.1, "observables.psi.bin_width_deg": 0.1},
+            "coverage.phi_psi has 12960000 bins, more than 1000000; give observables wider bins",
+        ),
         (
             {"free_energy.reference_state": "c7eq"},
             "free_energy.reference_state is 'c7eq', which is no state; choose of C7eq, C7ax, C5",
@@ -365,6 +392,21 @@ def test_lengths_of_the_baseline_are_checked_too(resolved, key, value):
             "observables.phi.dihedral",
             ["name C", "name N", "name CA", "name CB"],
             r"observables.phi.dihedral\[0\] is 'name C', which matches 3 atoms",
+        ),
+        (
+            "observables.d",
+            {"distance": ["name XX", "name N"]},
+            r"observables.d.distance\[0\] is 'name XX', which matches no atom",
+        ),
+        (
+            "observables.r",
+            {"rmsd": {"atoms": "name CA CB C", "reference": "missing.pdb", "align": None}},
+            "observables.r.rmsd.reference is 'missing.pdb', and there is no such file",
+        ),
+        (
+            "observables.q",
+            {"native_contacts": {"atoms": "not element H", "reference": None}},
+            "observables.q.native_contacts finds no contact: in the prepared structure",
         ),
         ("figures.published", "missing.csv", "figures.published is 'missing.csv', and there is no such file"),
     ],

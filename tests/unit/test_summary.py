@@ -26,7 +26,7 @@ def states() -> pd.DataFrame:
     return pd.DataFrame(
         {
             "state": ["C7eq", "C7ax", "C5"],
-            "definition": ["", "", ""],
+            "definition": ["phi from -180 to 0 deg", "phi from 0 to 180 deg", "phi from -180 to -110 deg"],
             "free_energy_kJ_per_mol": [0.0, 9.04, np.nan],
             "standard_error_kJ_per_mol": [0.0, 0.36, np.nan],
         }
@@ -50,6 +50,18 @@ def test_summary_counts_rounds_and_time(rounds, states, diagnostics):
     assert words_after(text, "simulated") == [simulated]
     assert words_after(text, "coverage") == ["412 bins of phi_psi", "36 bins of chi"]
     assert words_after(text, "verdict") == ["trustworthy"]
+
+
+def test_summary_says_what_the_states_are(rounds, states, diagnostics):
+    lines = words_after(summarise("adp", rounds, states, diagnostics, "C7eq"), "state")
+    assert lines[1] == "C7ax: phi from 0 to 180 deg" and len(lines) == 3
+
+
+def test_summary_counts_frames_outside_the_bins(rounds, states, diagnostics):
+    rounds["n_frames_outside_chi"] = [0, 3, 5]
+    rounds["n_frames_outside_phi_psi"] = 0
+    coverage = words_after(summarise("adp", rounds, states, diagnostics, "C7eq"), "coverage")
+    assert coverage == ["412 bins of phi_psi", "36 bins of chi; 5 frames lie outside all bins"]
 
 
 def test_summary_gives_free_energies_against_the_reference(rounds, states, diagnostics):

@@ -79,6 +79,26 @@ FAULTS = {
         {"training": {"trajectories": [{"trajectory": "data.xtc"}]}},
         ("training.trajectories.0.topology", "is missing"),
     ),
+    "unknown kind of observable": (
+        {"observables": {"d": {"distanc": ["name CA", "name CB"]}}},
+        ("observables.d.distanc", "observables.d.distance?"),
+    ),
+    "two kinds in one observable": (
+        {"observables": {"phi": {"distance": ["name CA", "name CB"]}}},
+        ("observables.phi", "dihedral and distance", "null"),
+    ),
+    "reference that is missing": (
+        {"observables": {"r": {"rmsd": {"atoms": "name CA CB C", "reference": "nowhere.pdb"}}}},
+        ("observables.r.rmsd.reference", "'nowhere.pdb'", "no such file"),
+    ),
+    "no native contacts": (
+        {"observables": {"q": {"native_contacts": {}}}},
+        ("observables.q.native_contacts", "0.45 nm", "more than 3 residues"),
+    ),
+    "state beyond 180 degrees": (
+        {"free_energy": {"states": {"A": {"phi": [0, 270]}}}},
+        ("free_energy.states.A.phi", "[0, 270]", "from -180 to 180 deg"),
+    ),
     "unknown observable": (
         {"free_energy": {"surfaces": [["phi", "omega"]]}},
         ("free_energy.surfaces", "'omega'", "phi, psi"),

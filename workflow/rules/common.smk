@@ -10,9 +10,11 @@ sys.path.insert(0, str(WORKFLOW / "scripts"))
 from mesaflow.checks import check_inputs, check_references, check_windows_can_start
 from mesaflow.errors import InputError
 from mesaflow.files import read_json
+from mesaflow.kinds import kind_of, reference_files
 from mesaflow.knee import candidate_numbers
 from mesaflow.manifest import read_manifest, split_into_batches, windows_within
 from mesaflow.settings import load_schema, resolve_config
+from mesaflow.states import other_kinds
 
 # Libraries take all cores unless told otherwise; a job gets the threads of its rule.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
@@ -167,8 +169,14 @@ def published_values(wildcards) -> list[str]:
     return [published] if published else []
 
 
+def observable_references(wildcards) -> list[str]:
+    """Return the structures that observables compare with, but for the prepared one."""
+    return reference_files(RUNS[wildcards.run]["observables"])
+
+
 def local_files(wildcards) -> list[str]:
-    return local_force_field(wildcards) + published_values(wildcards) + imported_files(wildcards)
+    files = local_force_field(wildcards) + published_values(wildcards) + imported_files(wildcards)
+    return files + [path for path in observable_references(wildcards) if path not in files]
 
 
 def input_reference(wildcards) -> list[str]:

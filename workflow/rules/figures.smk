@@ -128,7 +128,7 @@ rule tabulate_latent:
         runtime=growing(10),
         mem_mb=growing(2000),
     params:
-        observables=observable_names,
+        kinds=observable_kinds,
     message:
         "{wildcards.run}: tabulating the latent of {wildcards.stage}"
     script:
@@ -157,7 +157,7 @@ rule plot_latent:
         mem_mb=growing(2000),
     params:
         figures=drawing_settings,
-        observables=observable_names,
+        kinds=observable_kinds,
     message:
         "{wildcards.run}: drawing the latent of {wildcards.stage}"
     script:
@@ -215,6 +215,7 @@ rule plot_coverage_maps:
     params:
         figures=drawing_settings,
         axes=coverage_axes,
+        observables=settings("observables"),
     message:
         "{wildcards.run}: drawing the coverage of {wildcards.axes}"
     script:

@@ -127,6 +127,7 @@ rule measure_observables:
         trajectories=stage_trajectories,
         topology="results/{run}/system/topology.pdb",
         imported=imported_topologies,
+        references=observable_references,
     output:
         observables="results/{run}/{trajectories}/observables.parquet",
     log:

@@ -121,7 +121,11 @@ def production_ramp(wildcards) -> float:
 
 
 def state_settings(wildcards) -> dict:
-    return keep(RUNS[wildcards.run]["free_energy"], ("states", "reference_state", "n_bootstrap"))
+    """Return the states, and the kinds of their observables unless all are dihedrals, as they were in older versions."""
+    run = RUNS[wildcards.run]
+    kinds = other_kinds(run["free_energy"]["states"], run["observables"])
+    settings = keep(run["free_energy"], ("states", "reference_state", "n_bootstrap"))
+    return settings | {"kinds": kinds} if kinds else settings
 
 
 def projection_settings(wildcards) -> dict:
@@ -143,8 +147,9 @@ def coverage_axes(wildcards) -> list[str]:
     return RUNS[wildcards.run]["coverage"][wildcards.axes]
 
 
-def observable_names(wildcards) -> list[str]:
-    return list(RUNS[wildcards.run]["observables"])
+def observable_kinds(wildcards) -> dict[str, str]:
+    """Return the kind of every observable by its name."""
+    return {name: kind_of(observable).name for name, observable in RUNS[wildcards.run]["observables"].items()}
 
 
 def drawing_settings(wildcards) -> dict:

@@ -9,9 +9,9 @@ from mesaflow.encoder import Encoder
 from mesaflow.estimation import estimate_free_energies
 from mesaflow.files import read_arrays, read_json, write_arrays, write_csv, write_json
 from mesaflow.manifest import read_manifest
-from mesaflow.observables import describe_state
 from mesaflow.pooling import pool_samples
 from mesaflow.progress import log_to
+from mesaflow.states import describe_state
 from mesaflow.trajectories import load_topology, load_trajectory
 from mesaflow.units import thermal_energy
 
@@ -68,7 +68,10 @@ def main(snakemake):
             overlap=weights.overlap,
         )
         states_table = pd.DataFrame(
-            [(name, describe_state(settings["states"][name]), *values) for name, values in states.items()],
+            [
+                (name, describe_state(settings["states"][name], settings.get("kinds", {})), *values)
+                for name, values in states.items()
+            ],
             columns=["state", "definition", "free_energy_kJ_per_mol", "standard_error_kJ_per_mol"],
         )
         write_csv(snakemake.output.states, states_table)

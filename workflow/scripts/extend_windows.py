@@ -6,9 +6,9 @@ import pandas as pd
 from mesaflow.allocation import allocate, dissipated_power
 from mesaflow.diagnostics import find_unconnected
 from mesaflow.encoder import Encoder
+from mesaflow.estimation import find_members
 from mesaflow.files import read_json
 from mesaflow.manifest import center_columns, read_manifest, write_manifest
-from mesaflow.observables import in_state
 from mesaflow.pooling import Pool, pool_samples
 from mesaflow.progress import log_to
 from mesaflow.randomness import derive_seed
@@ -63,7 +63,7 @@ def main(snakemake):
             seed = derive_seed(random_seed, "extension", "bootstrap")
             weights = estimate_weights(pool.samples, rows, pool.restraints, snakemake.params.temperature, 2, seed)
             table = pd.read_parquet(snakemake.input.observables).iloc[weights.rows]
-            members = {name: in_state(table, ranges) for name, ranges in settings["states"].items()}
+            members = find_members(table, settings)
             already = 1 - ramp / extension["length_ps"]
             counts = count_pieces(pool, rows, weights, members, settings["reference_state"], encoder, n_pieces, already)
             rng = np.random.default_rng(derive_seed(random_seed, "extension", "starts"))

@@ -1,22 +1,22 @@
 """Measure the configured observables in every frame of a stage."""
 
+import mdtraj
 import pandas as pd
 
 from mesaflow.files import write_parquet
 from mesaflow.imported import FrameReader
 from mesaflow.observables import measure
 from mesaflow.progress import log_to
-from mesaflow.trajectories import load_topology
 
 
 def main(snakemake):
     with log_to(snakemake.log[0]):
-        topology = load_topology(snakemake.input.topology)
-        reader = FrameReader.from_config(topology, snakemake.params.imported)
+        structure = mdtraj.load(snakemake.input.topology)
+        reader = FrameReader.from_config(structure.topology, snakemake.params.imported)
         observables = snakemake.params.observables
         tables = [pd.DataFrame(columns=["trajectory", "frame", *observables])]
         for path in snakemake.input.trajectories:
-            table = measure(topology, reader.load(path), observables)
+            table = measure(structure, reader.load(path), observables)
             table.insert(0, "trajectory", path)
             table.insert(1, "frame", range(len(table)))
             tables.append(table)

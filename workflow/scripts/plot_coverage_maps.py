@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from mesaflow.coverage import axes_of
 from mesaflow.plotting import draw_coverage_maps, draw_coverage_profile, save_figure
 from mesaflow.progress import log_to
 
@@ -9,7 +10,8 @@ from mesaflow.progress import log_to
 def main(snakemake):
     with log_to(snakemake.log[0]):
         table = pd.read_csv(snakemake.input.table)
-        figure = draw_coverage_maps(table) if len(snakemake.params.axes) == 2 else draw_coverage_profile(table)
+        axes = axes_of(snakemake.params.axes, snakemake.params.observables)
+        figure = draw_coverage_maps(table, *axes) if len(axes) == 2 else draw_coverage_profile(table, *axes)
         save_figure(figure, snakemake.output.svg, snakemake.output.png, snakemake.params.figures["dpi"])
 
 

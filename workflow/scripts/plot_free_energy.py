@@ -7,11 +7,11 @@ from mesaflow.plotting import draw_profile, draw_surface, save_figure
 from mesaflow.progress import log_to
 
 
-def read_published(path: str | None, axis: str) -> pd.DataFrame:
-    """Return the published values along an axis; none where there is no file of them."""
+def read_published(path: str | None, axis: str, column: str) -> pd.DataFrame:
+    """Return the published values along an axis, which are of angles; none where there is no file of them."""
     columns = ["observable", "value_deg", "free_energy_kJ_per_mol", "label"]
     table = pd.read_csv(path) if path else pd.DataFrame(columns=columns)
-    return table[table["observable"] == axis]
+    return table[(table["observable"] == axis) & (column == f"{axis}_deg")]
 
 
 def main(snakemake):
@@ -26,7 +26,7 @@ def main(snakemake):
                 settings["colour_map"],
             )
         else:
-            figure = draw_profile(table, read_published(settings["published"], axes[0]))
+            figure = draw_profile(table, read_published(settings["published"], axes[0], table.columns[0]))
         copy_file(snakemake.input.table, snakemake.output.table)
         save_figure(figure, snakemake.output.svg, snakemake.output.png, settings["dpi"])
 

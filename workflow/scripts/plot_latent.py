@@ -8,7 +8,7 @@ from mesaflow.progress import log_to
 
 def main(snakemake):
     with log_to(snakemake.log[0]):
-        figure = draw_latent(pd.read_csv(snakemake.input.table), snakemake.params.observables)
+        figure = draw_latent(pd.read_csv(snakemake.input.table), snakemake.params.kinds)
         save_figure(figure, snakemake.output.svg, snakemake.output.png, snakemake.params.figures["dpi"])
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 
 from mesaflow.encoder import Encoder
 from mesaflow.files import read_arrays, write_csv
-from mesaflow.observables import bin_edges
+from mesaflow.kinds import Axis
 from mesaflow.progress import log_to
 from mesaflow.reweighting import free_energy_surface
 
@@ -19,28 +19,31 @@ def cv_edges(values: np.ndarray, period: float, n_bins: int) -> np.ndarray:
 
 def main(snakemake):
     settings, names = snakemake.params.projection, snakemake.params.axes
-    with log_to(snakemake.log[0]):
+    with log_to(snakemake.log[0]) as log:
         samples = pd.concat([pd.read_parquet(path) for path in snakemake.input.samples], ignore_index=True)
         observables = pd.concat([pd.read_parquet(path) for path in snakemake.input.observables], ignore_index=True)
         periods = Encoder.load(snakemake.input.encoder).periods
         estimate = read_arrays(snakemake.input.weights)
-        columns, edges, bins = {}, [], []
+        weights, bootstrap = estimate["weights"], estimate["bootstrap"]
+        columns, bins = {}, []
         for name in names:
             if name in settings["observables"]:
-                values = observables[name].to_numpy()[estimate["rows"]]
-                edge = bin_edges(settings["observables"][name])
-                column, shown = f"{name}_deg", np.degrees(edge)
+                axis = Axis.of(name, settings["observables"][name])
+                columns[axis.column] = axis.middles
+                bins.append(axis.bin_indices(observables[name].to_numpy()[estimate["rows"]]))
             else:
                 values = samples[name].to_numpy()[estimate["rows"]]
-                edge = cv_edges(values, periods[int(name.removeprefix("cv_")) - 1], settings["cv_bins"])
-                column, shown = name, edge
-            edges.append(edge)
-            bins.append(np.clip(np.searchsorted(edge, values, side="right") - 1, 0, len(edge) - 2))
-            columns[column] = (shown[:-1] + shown[1:]) / 2
-        shape = [len(edge) - 1 for edge in edges]
-        flat = np.ravel_multi_index(tuple(bins), shape)
+                edges = cv_edges(values, periods[int(name.removeprefix("cv_")) - 1], settings["cv_bins"])
+                columns[name] = (edges[:-1] + edges[1:]) / 2
+                bins.append(np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2))
+        inside = np.min(bins, axis=0) >= 0
+        if not inside.all():
+            outside = 100 * weights[~inside].sum()
+            log.warning("%.3g %% of the population lies outside the bins of %s", outside, " and ".join(names))
+        shape = [len(middles) for middles in columns.values()]
+        flat = np.ravel_multi_index(tuple(np.array(bins)[:, inside]), shape)
         free_energies, errors = free_energy_surface(
-            flat, int(np.prod(shape)), estimate["weights"], estimate["bootstrap"], snakemake.params.temperature
+            flat, int(np.prod(shape)), weights[inside], bootstrap[:, inside], snakemake.params.temperature
         )
         axes = [axis.ravel() for axis in np.meshgrid(*columns.values(), indexing="ij")]
         table = pd.DataFrame(dict(zip(columns, axes, strict=True)))

@@ -6,6 +6,7 @@ import pandas as pd
 from mesaflow.dataset import TrainingSet
 from mesaflow.encoder import Encoder
 from mesaflow.files import write_csv
+from mesaflow.kinds import KINDS, column_of
 from mesaflow.manifest import read_manifest
 from mesaflow.progress import log_to
 
@@ -25,8 +26,8 @@ def main(snakemake):
         frames["trajectory"] = [training_set.paths[i] for i in training_set.trajectory[chosen]]
         frames["frame"] = training_set.frame[chosen]
         frames = frames.merge(observables, on=["trajectory", "frame"], how="left", validate="one_to_one")
-        for name in snakemake.params.observables:
-            frames[f"{name}_deg"] = np.degrees(frames.pop(name))
+        for name, kind in snakemake.params.kinds.items():
+            frames[column_of(name, KINDS[kind])] = KINDS[kind].shown(frames.pop(name))
         rows = read_manifest(snakemake.input.manifest)
         windows = pd.DataFrame(
             {"kind": "window"} | {f"cv_{k + 1}": [row[f"center_{k + 1}"] for row in rows] for k in range(encoder.n_cvs)}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .errors import InputError
+from .kinds import MOST_BINS, Axis
+from .states import check_ranges
 
 if TYPE_CHECKING:
     import mdtraj
@@ -51,12 +53,13 @@ def _check_names(config: dict) -> None:
             f"free_energy.reference_state is {config['free_energy']['reference_state']!r}, which is no state; "
             f"choose of {', '.join(states)}."
         )
-    for name, observable in observables.items():
-        count = 360 / observable["bin_width_deg"]
-        if not math.isclose(count, round(count)):
-            raise InputError(
-                f"observables.{name}.bin_width_deg is {observable['bin_width_deg']}; give a divisor of 360."
-            )
+    for name, ranges in states.items():
+        check_ranges(f"free_energy.states.{name}", ranges, observables)
+    for key, maps in used[:2]:
+        for name, axes in maps.items():
+            n_bins = math.prod(Axis.of(axis, observables[axis]).n_bins for axis in axes)
+            if n_bins > MOST_BINS:
+                raise InputError(f"{key}.{name} has {n_bins} bins, more than {MOST_BINS}; give observables wider bins.")
 
 
 def _check_lengths(config: dict) -> None:
@@ -144,9 +147,12 @@ def check_inputs(config: dict) -> None:
     Raises:
         InputError: If a file is missing or unreadable, or a selection does not fit the structure.
     """
+    import mdtraj
+
     from .imported import check_imported
+    from .observables import find_measure
     from .systems import build_system, find_force_field_file, load_positions, load_structure
-    from .trajectories import load_topology, select_atoms, select_single_atoms
+    from .trajectories import load_topology, select_atoms
 
     system = config["system"]
     structure = load_structure(system["structure"])
@@ -155,9 +161,10 @@ def check_inputs(config: dict) -> None:
     build_system(structure, system["force_field"], system["solvent"], system["constraints"])
     topology = load_topology(system["structure"])
     atoms = select_atoms(topology, config["training"]["atoms"], "training.atoms")
-    _check_learning(config, topology, atoms, load_positions(system["structure"])[atoms])
+    positions = load_positions(system["structure"])
+    _check_learning(config, topology, atoms, positions[atoms])
     for name, observable in config["observables"].items():
-        select_single_atoms(topology, observable["dihedral"], f"observables.{name}.dihedral")
+        find_measure(name, observable, mdtraj.Trajectory(positions, topology))
     check_imported(config["training"]["trajectories"], topology, config["training"]["atoms"])
     check_figures(config["figures"])
 

@@ -8,10 +8,10 @@ import pandas as pd
 
 from .diagnostics import effective_samples, find_hidden_barriers, find_soft_windows, find_unconnected
 from .encoder import Encoder
-from .observables import in_state
 from .pooling import Pool
 from .randomness import derive_seed
 from .reweighting import Weights, estimate_weights, state_free_energies, unwrap
+from .states import in_state
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ def estimate_free_energies(
         coordinates: Superposed coordinates [nm] of the samples with ``shape=(n_samples, n_coordinates)``, in which
             barriers that the collective variables do not see are looked for.
         encoder: The collective variables.
-        settings: The ``free_energy`` section of a configuration: ``states``, ``reference_state`` and ``n_bootstrap``.
+        settings: The ``free_energy`` section of a configuration: ``states``, ``reference_state`` and ``n_bootstrap``; and
+            ``kinds``, those of the observables of states that are not dihedrals, if there are any.
         temperature: The temperature [K].
         ramp: The time [ps] to leave out at the start of each window.
         random_seed: Seeds the bootstrap.
@@ -89,10 +90,21 @@ def estimate_free_energies(
 def _estimate_states(
     table: pd.DataFrame, weights: Weights, settings: dict, temperature: float
 ) -> dict[str, tuple[float, float]]:
-    members = {name: in_state(table, ranges) for name, ranges in settings["states"].items()}
+    members = find_members(table, settings)
     if not members:
         return {}
     return state_free_energies(members, settings["reference_state"], weights.weights, weights.bootstrap, temperature)
+
+
+def find_members(table: pd.DataFrame, settings: dict) -> dict[str, np.ndarray]:
+    """Tell for each state which samples lie in it.
+
+    Args:
+        table: The observables of the samples [rad, nm or 1].
+        settings: The states, and the kinds of their observables, as for ``estimate_free_energies``.
+    """
+    kinds = settings.get("kinds", {})
+    return {name: in_state(table, ranges, kinds) for name, ranges in settings["states"].items()}
 
 
 def _split_halves(samples: pd.DataFrame, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -111,7 +123,7 @@ def _diagnose_states(
     settings: dict,
 ) -> dict[str, dict]:
     """Compare the halves of the data, and count the effective samples of each state."""
-    found = {}
+    found, members = {}, find_members(table, settings)
     for name, (free_energy, error) in states.items():
         (first, first_error), (second, second_error) = (half[name] for half in halves)
         spread = math.hypot(first_error, second_error)
@@ -124,7 +136,7 @@ def _diagnose_states(
             "split_half_difference_in_errors": _finite_or_none(
                 abs(second - first) / spread if spread > 0 else undefined
             ),
-            "effective_samples": effective_samples(weights.weights[in_state(table, settings["states"][name])]),
+            "effective_samples": effective_samples(weights.weights[members[name]]),
         }
     return found
 

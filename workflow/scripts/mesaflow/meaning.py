@@ -8,6 +8,7 @@ import numpy as np
 from .bias import HarmonicRestraint
 from .encoder import Encoder
 from .features import find_dihedrals
+from .observables import radii_of_gyration
 from .trajectories import atoms_of_molecules
 
 MOST_ATOMS = 20
@@ -120,16 +121,8 @@ def measure_quantities(topology: mdtraj.Topology, positions: np.ndarray, quantit
             values[:, columns] = measure(trajectory, [quantities[i].atoms for i in columns], periodic=False)
     for i, quantity in enumerate(quantities):
         if quantity.kind == "radius_of_gyration":
-            values[:, i] = _radii_of_gyration(topology, positions, quantity.atoms)
+            values[:, i] = radii_of_gyration(topology, positions, np.array(quantity.atoms))
     return values
-
-
-def _radii_of_gyration(topology: mdtraj.Topology, positions: np.ndarray, atoms: tuple[int, ...]) -> np.ndarray:
-    masses = np.array([topology.atom(atom).element.mass for atom in atoms])
-    weights = masses / masses.sum()
-    part = positions[:, list(atoms)].astype(float)
-    offsets = part - np.einsum("a,fai->fi", weights, part)[:, None]
-    return np.sqrt(np.einsum("a,fai,fai->f", weights, offsets, offsets))
 
 
 def correlations(

@@ -8,12 +8,15 @@ import pandas as pd
 
 from .agreement import LEAST_CORRELATION
 from .files import write_atomically
+from .kinds import DEGREES, KINDS, NANOMETRES, Axis, column_of
 
 matplotlib.use("Agg")
 
 from matplotlib import pyplot as plt
+from matplotlib.axis import Axis as MatplotlibAxis
 from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 _STYLE = {
     "font.size": 9,
@@ -27,6 +30,7 @@ _STYLE = {
 plt.rcParams.update(_STYLE)
 
 _CYCLIC_MAP = "twilight"
+_LATENTS_IN_A_ROW = 4
 _FREE_ENERGY = "free_energy_kJ_per_mol"
 _ERROR = "standard_error_kJ_per_mol"
 _GREEK = {"phi": "φ", "psi": "ψ", "omega": "ω", "chi1": "χ₁"}
@@ -40,9 +44,10 @@ def save_figure(figure: Figure, svg: Path, png: Path, dpi: int) -> None:
 
 
 def axis_label(column: str) -> str:
-    """Return the label of a table's column: ``phi_deg`` → ``φ [°]``, ``cv_1`` → ``CV 1``."""
-    if column.endswith("_deg"):
-        return f"{greek(column.removesuffix('_deg'))} [°]"
+    """Return the label of a table's column: ``phi_deg`` → ``φ [°]``, ``rg_nm`` → ``rg [nm]``, ``cv_1`` → ``CV 1``."""
+    for unit in (DEGREES, NANOMETRES):
+        if column.endswith(unit.suffix):
+            return f"{greek(column.removesuffix(unit.suffix))} [{unit.symbol}]"
     return column.replace("cv_", "CV ")
 
 
@@ -100,18 +105,28 @@ def draw_n_cvs(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def draw_latent(table: pd.DataFrame, observables: list[str]) -> Figure:
-    """Draw a latent, one panel an observable that colours it, with the windows that were placed in it."""
+def draw_latent(table: pd.DataFrame, kinds: dict[str, str]) -> Figure:
+    """Draw a latent, one panel an observable that colours it, with the windows that were placed in it.
+
+    Args:
+        table: The latent of frames, with their observables, and of windows.
+        kinds: The kind of every observable by its name.
+    """
     frames, windows = table[table["kind"] == "frame"], table[table["kind"] == "window"]
     y = "cv_2" if "cv_2" in table else None
-    panels = observables or [None]
+    panels = [*kinds] or [None]
+    n_rows = -(-len(panels) // _LATENTS_IN_A_ROW)
+    n_columns = -(-len(panels) // n_rows)
     figure, axes = plt.subplots(
-        1, len(panels), figsize=(3.7 * len(panels), 3.4), squeeze=False, sharex=True, sharey=True
+        n_rows, n_columns, figsize=(3.7 * n_columns, 3.4 * n_rows), squeeze=False, sharex=True, sharey=True
     )
-    for axis, name in zip(axes[0], panels, strict=True):
-        colour = (
-            {"c": frames[f"{name}_deg"], "cmap": _CYCLIC_MAP, "vmin": -180, "vmax": 180} if name else {"color": "0.4"}
-        )
+    for axis in axes.flat[len(panels) :]:
+        axis.set_visible(False)
+    for axis, name in zip(axes.flat, panels, strict=False):
+        kind = KINDS[kinds[name]] if name else None
+        colour = {"c": frames[column_of(name, kind)], "cmap": "viridis"} if kind else {"color": "0.4"}
+        if kind and kind.circular:
+            colour |= {"cmap": _CYCLIC_MAP, "vmin": -180, "vmax": 180}
         heights = frames[y] if y else np.zeros(len(frames))
         points = axis.scatter(frames["cv_1"], heights, s=3, linewidths=0, rasterized=True, **colour)
         axis.scatter(
@@ -125,45 +140,51 @@ def draw_latent(table: pd.DataFrame, observables: list[str]) -> Figure:
             label="windows placed",
         )
         axis.set(xlabel="CV 1", ylabel="CV 2" if y else "")
-        if name:
-            figure.colorbar(points, ax=axis, label=axis_label(f"{name}_deg"), ticks=[-180, -90, 0, 90, 180])
+        if kind:
+            ticks = [-180, -90, 0, 90, 180] if kind.circular else None
+            figure.colorbar(points, ax=axis, label=axis_label(column_of(name, kind)), ticks=ticks)
     figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper right", fontsize=8)
     return figure
 
 
-def draw_coverage_maps(table: pd.DataFrame) -> Figure:
-    """Draw, in one panel a round, the bins visited so far, with the new ones dark."""
-    x, y = table.columns[0], table.columns[1]
-    rounds = range(int(table["first_round"].max()) + 1)
+def draw_coverage_maps(table: pd.DataFrame, x: Axis, y: Axis) -> Figure:
+    """Draw, in one panel a round, the bins visited so far, with the new ones dark.
+
+    Args:
+        table: The middles of visited bins, and the round that reached each first.
+        x: The horizontal axis.
+        y: The vertical axis.
+    """
+    rounds = range(int(table["first_round"].max()) + 1 if len(table) else 1)
     n_columns = min(6, len(rounds))
     n_rows = -(-len(rounds) // n_columns)
     figure, axes = plt.subplots(
         n_rows, n_columns, figsize=(1.55 * n_columns + 0.4, 1.6 * n_rows + 0.4), squeeze=False, sharex=True, sharey=True
     )
-    size = _bin_width(table[x])
     for axis, number in zip(axes.flat, rounds, strict=False):
         for rows, colour in (
             (table[table["first_round"] < number], "0.75"),
             (table[table["first_round"] == number], "#1b4f8a"),
         ):
-            _fill_bins(axis, rows[x], rows[y], size, colour)
+            _fill_bins(axis, rows[x.column], rows[y.column], (x.width, y.width), colour)
         n_visited = (table["first_round"] <= number).sum()
         axis.set_title(f"{'seed' if number == 0 else f'round {number}'}: {n_visited}", fontsize=8)
-        axis.set(xlim=(-180, 180), ylim=(-180, 180), xticks=[-180, 0, 180], yticks=[-180, 0, 180], aspect="equal")
+        _show_visited(axis.xaxis, x, table)
+        _show_visited(axis.yaxis, y, table)
+        axis.set_box_aspect(1)
         axis.tick_params(labelsize=7)
     for axis in axes.flat[len(rounds) :]:
         axis.set_visible(False)
-    figure.supxlabel(axis_label(x), fontsize=9)
-    figure.supylabel(axis_label(y), fontsize=9)
+    figure.supxlabel(axis_label(x.column), fontsize=9)
+    figure.supylabel(axis_label(y.column), fontsize=9)
     return figure
 
 
-def draw_coverage_profile(table: pd.DataFrame) -> Figure:
+def draw_coverage_profile(table: pd.DataFrame, x: Axis) -> Figure:
     """Draw in which round each bin of a single observable was first visited."""
-    x = table.columns[0]
     figure, axis = plt.subplots(figsize=(4.2, 2.8))
-    axis.bar(table[x], table["first_round"] + 1, width=_bin_width(table[x]), color="#1b4f8a", edgecolor="white")
-    axis.set(xlabel=axis_label(x), ylabel="round of first visit + 1")
+    axis.bar(table[x.column], table["first_round"] + 1, width=x.width, color="#1b4f8a", edgecolor="white")
+    axis.set(xlabel=axis_label(x.column), ylabel="round of first visit + 1")
     return figure
 
 
@@ -197,10 +218,8 @@ def draw_surface(table: pd.DataFrame, maximum: float, step: float, colour_map: s
     axis.contour(grid.columns, grid.index, values, levels=levels[::2], colors="black", linewidths=0.3)
     sampled = np.isfinite(grid.to_numpy()).astype(float)
     axis.contour(grid.columns, grid.index, sampled, levels=[0.5], colors="0.35", linewidths=0.9, linestyles="--")
-    if x.endswith("_deg"):
-        axis.set(xlim=(-180, 180), xticks=range(-180, 181, 60))
-    if y.endswith("_deg"):
-        axis.set(ylim=(-180, 180), yticks=range(-180, 181, 60))
+    _show_sampled(axis.xaxis, table, x)
+    _show_sampled(axis.yaxis, table, y)
     axis.set(xlabel=axis_label(x), ylabel=axis_label(y))
     axis.set_title("dashed: limit of the production samples", fontsize=8)
     figure.colorbar(filled, ax=axis, label="free energy [kJ/mol]")
@@ -229,8 +248,7 @@ def draw_profile(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
                 textcoords="offset points",
                 fontsize=7,
             )
-    if x.endswith("_deg"):
-        axis.set(xlim=(-180, 180), xticks=range(-180, 181, 60))
+    _show_sampled(axis.xaxis, table, x)
     axis.set(xlabel=axis_label(x), ylabel="free energy [kJ/mol]")
     axis.legend(fontsize=8)
     return figure
@@ -240,11 +258,35 @@ def _sparse_ticks(numbers: list[int]) -> list[int]:
     return numbers[:: -(-len(numbers) // 10)]
 
 
-def _bin_width(middles: pd.Series) -> float:
-    distinct = np.unique(middles)
-    return float(np.diff(distinct).min()) if len(distinct) > 1 else 10.0
+def _show_visited(axis: MatplotlibAxis, observable: Axis, table: pd.DataFrame) -> None:
+    """Show a whole circle, or of another observable what has been visited."""
+    if observable.kind.circular:
+        _set_view(axis, -180, 180)
+        axis.set_ticks([-180, 0, 180])
+    elif len(table):
+        visited = table[observable.column]
+        _set_view(axis, visited.min() - observable.width, visited.max() + observable.width)
+        axis.set_major_locator(MaxNLocator(3))
 
 
-def _fill_bins(axis: plt.Axes, x: pd.Series, y: pd.Series, size: float, colour: str) -> None:
-    rectangles = [plt.Rectangle((a - size / 2, b - size / 2), size, size) for a, b in zip(x, y, strict=True)]
+def _show_sampled(axis: MatplotlibAxis, table: pd.DataFrame, column: str) -> None:
+    """Show a whole circle, or of another observable what has been sampled; collective variables are shown as they are."""
+    middles = np.unique(table[column])
+    width = float(np.diff(middles).min()) if len(middles) > 1 else 0.0
+    sampled = table.loc[table[_FREE_ENERGY].notna(), column]
+    if column.endswith(DEGREES.suffix) and np.isclose(np.ptp(middles) + width, 360):
+        _set_view(axis, -180, 180)
+        axis.set_ticks(range(-180, 181, 60))
+    elif not column.startswith("cv_") and len(sampled):
+        _set_view(axis, sampled.min() - width, sampled.max() + width)
+
+
+def _set_view(axis: MatplotlibAxis, low: float, high: float) -> None:
+    set_limits = axis.axes.set_xlim if axis.axis_name == "x" else axis.axes.set_ylim
+    set_limits(low, high)
+
+
+def _fill_bins(axis: plt.Axes, x: pd.Series, y: pd.Series, size: tuple[float, float], colour: str) -> None:
+    width, height = size
+    rectangles = [plt.Rectangle((a - width / 2, b - height / 2), width, height) for a, b in zip(x, y, strict=True)]
     axis.add_collection(matplotlib.collections.PatchCollection(rectangles, facecolor=colour, edgecolor="none"))

@@ -228,6 +228,8 @@ def free_energy_surface(
         sample lies. Standard errors are of the difference to the minimum of the whole estimate.
     """
     free_energies = _bin_free_energies(bins, n_bins, weights, temperature)
+    if np.isnan(free_energies).all():
+        return free_energies, free_energies
     lowest = np.nanargmin(free_energies)
     drawn = np.array([_bin_free_energies(bins, n_bins, sample, temperature) for sample in bootstrap])
     errors = standard_deviation(drawn - drawn[:, [lowest]])

@@ -13,6 +13,7 @@ import yaml
 
 from .checks import check_network
 from .errors import InputError
+from .kinds import resolve_observables
 
 _SCHEMA = Path(__file__).with_name("config.schema.yaml")  # a link, which an installed package replaces by the file
 
@@ -41,6 +42,8 @@ def resolve_config(config: dict, schema: dict) -> dict:
     faults |= {f"{key} is {_show(value)}; give a finite number." for key, value in _not_finite(resolved)}
     if faults:
         raise InputError("\n".join(sorted(faults)))
+    if "observables" in resolved:
+        resolved["observables"] = resolve_observables(resolved["observables"])
     return resolved
 
 

@@ -28,7 +28,12 @@ def summarise(run: str, rounds: pd.DataFrame, states: pd.DataFrame, diagnostics:
     )
     for column in rounds.columns:
         if column.startswith("n_bins_visited_"):
-            lines.append(f"coverage     {last[column]} bins of {column.removeprefix('n_bins_visited_')}")
+            name = column.removeprefix("n_bins_visited_")
+            outside = last.get(f"n_frames_outside_{name}", 0)
+            beyond = f"; {outside} frames lie outside all bins" if outside else ""
+            lines.append(f"coverage     {last[column]} bins of {name}{beyond}")
+    for _, row in states.iterrows():
+        lines.append(f"state        {row['state']}: {row['definition']}")
     for _, row in states[states["state"] != reference_state].iterrows():
         value = f"{row['free_energy_kJ_per_mol']:.1f} ± {row['standard_error_kJ_per_mol']:.1f} kJ/mol (standard error)"
         reached = math.isfinite(row["free_energy_kJ_per_mol"])

@@ -138,7 +138,7 @@ def load_reference(path: str, topology: mdtraj.Topology, selection: str, key: st
         structure = mdtraj.load(path)
     except Exception as error:  # mdtraj's readers raise several kinds
         raise InputError(f"{key} is {path!r}, which cannot be read as a structure: {error}") from error
-    atoms, expected = select_atoms(structure.topology, selection, key), select_atoms(topology, selection, key)
+    atoms, expected = structure.topology.select(selection), select_atoms(topology, selection, key)
     names = [(structure.topology.atom(i).residue.name, structure.topology.atom(i).name) for i in atoms]
     if names != [(topology.atom(i).residue.name, topology.atom(i).name) for i in expected]:
         raise InputError(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .errors import InputError
+from .sources import check_sources
 
 if TYPE_CHECKING:
     import mdtraj
@@ -21,6 +22,7 @@ def check_references(config: dict) -> None:
     Raises:
         InputError: If a name is not defined, or a length of time is shorter than what it must hold.
     """
+    check_sources(config["system"], config["dynamics"]["timestep_fs"])
     _check_names(config)
     for section in ("training", "production"):
         check_network(config[section], config["training"], section)
@@ -145,17 +147,12 @@ def check_inputs(config: dict) -> None:
         InputError: If a file is missing or unreadable, or a selection does not fit the structure.
     """
     from .imported import check_imported
-    from .systems import build_system, find_force_field_file, load_positions, load_structure
-    from .trajectories import load_topology, select_atoms, select_single_atoms
+    from .systems import check_molecule
+    from .trajectories import select_atoms, select_single_atoms
 
-    system = config["system"]
-    structure = load_structure(system["structure"])
-    for name in system["force_field"]:
-        find_force_field_file(name)
-    build_system(structure, system["force_field"], system["solvent"], system["constraints"])
-    topology = load_topology(system["structure"])
+    topology, positions = check_molecule(config["system"])
     atoms = select_atoms(topology, config["training"]["atoms"], "training.atoms")
-    _check_learning(config, topology, atoms, load_positions(system["structure"])[atoms])
+    _check_learning(config, topology, atoms, positions[atoms])
     for name, observable in config["observables"].items():
         select_single_atoms(topology, observable["dihedral"], f"observables.{name}.dihedral")
     check_imported(config["training"]["trajectories"], topology, config["training"]["atoms"])
@@ -189,11 +186,11 @@ def check_windows_can_start(config: dict) -> None:
         InputError: If an imported trajectory does not hold the atoms of the system.
     """
     from .imported import check_imported_systems
-    from .trajectories import load_topology
+    from .systems import check_molecule
 
     trajectories = config["training"]["trajectories"]
     if trajectories:
-        check_imported_systems(trajectories, load_topology(config["system"]["structure"]))
+        check_imported_systems(trajectories, check_molecule(config["system"])[0])
 
 
 def check_figures(figures: dict) -> None:

@@ -31,6 +31,10 @@ def _describe_keys(schema: dict, prefix: str) -> list[tuple[str, str, str, str]]
     """List the keys of a section with unit, default and meaning."""
     rows = []
     for name, subschema in schema["properties"].items():
+        if "properties" in subschema:
+            rows.append((f"{prefix}{name}", "", "", subschema["description"]))
+            rows += _describe_keys(subschema, f"{prefix}{name}.")
+            continue
         default = f"`{json.dumps(subschema['default'])}`" if "default" in subschema else "required"
         rows.append((f"{prefix}{name}", subschema.get("x-unit", ""), default, _describe_rule(subschema)))
         items = subschema.get("additionalProperties")

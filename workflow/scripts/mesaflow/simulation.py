@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 _TIMING_SECONDS = 0.15  # of steps on each platform, enough to tell platforms apart by tens of per cent
 _FIRST_TIMING_STEPS = 20
+_TIMED_PARTICLE_STEPS = 20_000  # which the slowest platform does in seconds
 _RAMP_STEPS = 50  # between two raises of the force constant while it is ramped up
 _CONSTRAINT_TOLERANCE = 1e-6
 _GPU_PLATFORMS = ("CUDA", "HIP", "OpenCL")
@@ -208,7 +209,8 @@ def time_platforms(system: openmm.System, positions: np.ndarray, dynamics: Dynam
 
 def _time_steps(context: openmm.Context) -> float:
     integrator = context.getIntegrator()
-    n_steps = _FIRST_TIMING_STEPS
+    n_particles = context.getSystem().getNumParticles()
+    n_steps = max(1, min(_FIRST_TIMING_STEPS, _TIMED_PARTICLE_STEPS // n_particles))
     integrator.step(n_steps)
     while True:
         start = time.perf_counter()

@@ -17,6 +17,7 @@ from .retrieval import fetch_entry
 from .sequences import build_peptide
 from .sources import brings_forces, coordinate_formats
 
+_DECIDE_CHIRALITY = frozenset(("N", "CA", "C", "CB"))  # PDBFixer may add one of these on the wrong side
 _LONGEST_PEPTIDE_BOND = 0.2  # nm, half as long again as one; beyond it residues between the two are missing
 
 
@@ -28,11 +29,13 @@ class Structure:
         topology: Its atoms, residues and bonds, and its periodic box if it has one.
         coordinates: Where its atoms are [nm], with ``shape=(n_atoms, 3)``.
         create_system: Makes its system from ``createSystem``'s keywords, where its forces came with it.
+        has_radii: Whether these forces include the radii of implicit solvent.
     """
 
     topology: app.Topology
     coordinates: np.ndarray
     create_system: Callable[..., openmm.System] | None = None
+    has_radii: bool = False
 
     @property
     def positions(self) -> unit.Quantity:
@@ -124,7 +127,7 @@ def _read_with_forces(system: dict) -> Structure:
             f"system.coordinates {coordinates!r} has {len(positions)} atoms, and system.structure {path!r} has "
             f"{topology.getNumAtoms()}; give files of one system."
         )
-    return Structure(topology, positions, create_system)
+    return Structure(topology, positions, create_system, has_radii=read is _read_amber)
 
 
 def _read_amber(path: str, coordinates: str, parameters: list[str]) -> tuple:
@@ -189,6 +192,12 @@ def _complete(structure: Structure, ph: float) -> Structure:
     fixer = PDBFixer(pdbfile=io.StringIO(text.getvalue()), platform=openmm.Platform.getPlatformByName("Reference"))
     fixer.missingResidues = {}
     fixer.findMissingAtoms()
+    for residue, atoms in fixer.missingAtoms.items():
+        if _DECIDE_CHIRALITY.intersection(atom.name for atom in atoms):
+            raise InputError(
+                f"system.structure has {residue.name} {residue.id} without {atoms[0].name}, and system.add_hydrogens adds "
+                "side chains only from CB on; give a structure with the backbone and CB of every residue."
+            )
     if fixer.missingAtoms or fixer.missingTerminals:
         fixer.addMissingAtoms(seed=derive_seed(0, "structure", "atoms"))
         coordinates = np.array(fixer.positions.value_in_unit(unit.nanometer), dtype=float)

@@ -46,6 +46,8 @@ __all__ = [
 SOLVENTS = {"vacuum": None, "obc2": "implicit/obc2.xml", "gbn2": "implicit/gbn2.xml"}
 """Solvent models without solvent molecules, and the force-field file that OpenMM ships for each."""
 
+_OWN_RADII = {"obc2": app.OBC2, "gbn2": app.GBn2}
+
 CONSTRAINTS = {"none": None, "h_bonds": app.HBonds, "all_bonds": app.AllBonds}
 
 _MINIMISATION_TOLERANCE = 1.0  # root-mean-square force [kJ/mol/nm] at which the minimisation stops
@@ -128,6 +130,9 @@ def build_system(
 
 
 def _create_with_own_forces(structure: Structure, create_system: Callable, solvent: str, keywords: dict):
+    implicit = bool(SOLVENTS.get(solvent))
+    if implicit and structure.has_radii:
+        keywords = keywords | {"implicitSolvent": _OWN_RADII[solvent]}
     try:
         system = create_system(**keywords)
     except Exception as error:
@@ -135,7 +140,7 @@ def _create_with_own_forces(structure: Structure, create_system: Callable, solve
             f"system.structure makes no system with system.solvent {solvent!r}: {_first_line(error)} "
             "Check its files (system.coordinates, system.parameters)."
         ) from error
-    if SOLVENTS.get(solvent):
+    if implicit and not structure.has_radii:
         add_implicit_solvent(system, structure.topology, solvent)
     return system
 

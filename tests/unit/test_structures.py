@@ -199,3 +199,17 @@ def test_hydrogens_are_made_heavier_at_the_cost_of_their_neighbours(alanine_pdb)
     is_h = np.array([atom.element.symbol == "H" for atom in structure.topology.atoms()])
     np.testing.assert_allclose(masses[1, is_h], 3.0)
     assert masses[1].sum() == pytest.approx(masses[0].sum())
+
+
+def test_of_an_entry_protein_is_kept_and_water_left_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    structure = read_structure({"sequence": "AAA"})
+    modeller = app.Modeller(structure.topology, structure.positions)
+    water = app.Topology()
+    water.addAtom("O", app.element.oxygen, water.addResidue("HOH", water.addChain("W")))
+    modeller.add(water, np.array([[5.0, 5.0, 5.0]]) * unit.nanometer)
+    entry = tmp_path / "resources" / "structures" / "1ABC.cif"
+    entry.parent.mkdir(parents=True)
+    with open(entry, "w") as file:
+        app.PDBxFile.writeFile(modeller.topology, modeller.positions, file)
+    assert names_of(read_structure({"pdb_id": "1abc"})) == names_of(structure)

@@ -75,17 +75,19 @@ class Dynamics:
         without_effect = ("threads",) if self.platform in _GPU_PLATFORMS else ("threads", "precision")
         return {key: value for key, value in asdict(self).items() if key not in without_effect}
 
-    @property
-    def platform_properties(self) -> dict[str, str]:
-        """What the platform is told; sums on GPUs come in one order, so that a run can be repeated to the byte.
+    def platform_properties(self, is_periodic: bool) -> dict[str, str]:
+        """Return what the platform is told, so that forces are summed in one order and a run can be repeated to the byte.
 
-        Which GPU to use is no property: schedulers leave a job only its own (``CUDA_VISIBLE_DEVICES`` and the like), and
+        Which GPU to use is left open: schedulers leave a job only its own (``CUDA_VISIBLE_DEVICES`` and the like), and
         OpenMM takes the first that works.
+
+        Args:
+            is_periodic: Whether the system is; without a box the CPU platform has one order anyway.
         """
-        if self.platform == "CPU":
-            return {"Threads": str(self.threads)}
+        wanted = {"Threads": str(self.threads), "Precision": self.precision}
+        if is_periodic or self.platform != "CPU":
+            wanted["DeterministicForces"] = "true"
         known = openmm.Platform.getPlatformByName(self.platform).getPropertyNames()
-        wanted = {"Precision": self.precision, "DeterministicForces": "true"}
         return {name: value for name, value in wanted.items() if name in known}
 
     def steps(self, length: float) -> int:
@@ -131,7 +133,8 @@ def create_context(system: openmm.System, dynamics: Dynamics, random_seed: int) 
     integrator.setRandomNumberSeed(random_seed)
     integrator.setConstraintTolerance(_CONSTRAINT_TOLERANCE)
     platform = openmm.Platform.getPlatformByName(dynamics.platform)
-    return openmm.Context(system, integrator, platform, dynamics.platform_properties)
+    properties = dynamics.platform_properties(system.usesPeriodicBoundaryConditions())
+    return openmm.Context(system, integrator, platform, properties)
 
 
 def choose_platform(

@@ -95,7 +95,8 @@ def count_solute_atoms(topology: app.Topology) -> int:
     if n_solute == 0:
         raise InputError("system.structure holds nothing but water and ions; give a molecule.")
     if solvent[:n_solute].any():
-        first = next(atom for i, atom in enumerate(topology.atoms()) if i >= n_solute and not solvent[i])
+        late = np.flatnonzero(~solvent & (np.cumsum(solvent) > 0))[0]
+        first = next(atom for atom in topology.atoms() if atom.index == late)
         raise InputError(
             f"system.structure has {first.residue.name} {first.residue.id} after water or ions; "
             "put all molecules that are to be stored before the solvent."

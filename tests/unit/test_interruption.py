@@ -25,12 +25,16 @@ import seed_unbiased
 from mesaflow.files import write_json
 
 
+class Files(dict):
+    __getattr__ = dict.__getitem__
+
+
 write_json("platform.json", {"platform": "Reference"})
 dynamics = {"temperature_K": 300, "friction_per_ps": 1, "timestep_fs": 2, "restart_interval_ps": 4}
 simulation = {"length_ps": 40, "save_interval_ps": 0.5}
 params = {"simulation": simulation, "dynamics": dynamics, "random_seed": 1, "stage": "seed"}
 seed_unbiased.main(SimpleNamespace(
-    input=SimpleNamespace(topology=sys.argv[1], system="system.xml", platform="platform.json"),
+    input=Files(topology=sys.argv[1], system="system.xml", platform="platform.json"),
     output=SimpleNamespace(trajectory="trajectory.dcd"),
     log=["log.txt"],
     params=SimpleNamespace(**params),

@@ -14,6 +14,7 @@ from mesaflow.simulation import (
     Schedule,
     SimulationFailure,
     choose_platform,
+    create_context,
     simulate,
     simulation_fingerprint,
     time_platforms,
@@ -264,3 +265,42 @@ def test_fingerprint_covers_all_that_determines_a_simulation(argon, tetrahedron,
     ]
     assert len({simulation_fingerprint(**base | change) for change in changes}) == len(changes)
     assert simulation_fingerprint(**base | {"dynamics": replace(COLD, threads=2)}) == simulation_fingerprint(**base)
+
+
+GPUS = ("CUDA", "HIP", "OpenCL")
+HERE = [openmm.Platform.getPlatform(i).getName() for i in range(openmm.Platform.getNumPlatforms())]
+
+
+@pytest.mark.parametrize("name", GPUS)
+@pytest.mark.parametrize("precision", ["single", "mixed"])
+def test_a_gpu_gets_the_precision_that_is_wanted_and_agrees_with_the_reference(argon, tetrahedron, name, precision):
+    if name not in HERE:
+        pytest.skip(f"OpenMM has no platform {name} here")
+    dynamics = replace(COLD, platform=name, precision=precision)
+    try:
+        context = create_context(argon, dynamics, random_seed=1)
+    except openmm.OpenMMException as error:
+        pytest.skip(f"the platform {name} finds no device: {error}")
+    assert context.getPlatform().getPropertyValue(context, "Precision") == precision
+    reference = create_context(argon, COLD, random_seed=1)
+    energies = []
+    for one in (context, reference):
+        one.setPositions(tetrahedron)
+        energies.append(one.getState(energy=True).getPotentialEnergy()._value)
+    assert energies[0] == pytest.approx(energies[1], rel=1e-5)
+
+
+def test_precision_determines_trajectories_on_gpus_only():
+    for name, differs in (("Reference", False), ("CPU", False), ("CUDA", True)):
+        single, mixed = (replace(COLD, platform=name, precision=precision).physics for precision in ("single", "mixed"))
+        assert (single != mixed) == differs
+        assert ("precision" in single) == differs
+
+
+def test_forces_in_periodic_boxes_are_summed_in_one_order():
+    assert COLD.platform_properties(is_periodic=True) == {}
+    assert replace(COLD, platform="CPU").platform_properties(is_periodic=False) == {"Threads": "1"}
+    assert replace(COLD, platform="CPU").platform_properties(is_periodic=True) == {
+        "Threads": "1",
+        "DeterministicForces": "true",
+    }

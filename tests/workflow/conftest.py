@@ -17,12 +17,14 @@ class Project:
     folder: Path
     snakefile: Path
 
-    def snakemake(self, *arguments: str, config: dict) -> subprocess.CompletedProcess:
-        """Run Snakemake here, with the default configuration overridden by ``config``."""
-        override = self.folder / "override.yaml"
-        override.write_text(yaml.safe_dump(config))
+    def snakemake(self, *arguments: str, config: dict | None) -> subprocess.CompletedProcess:
+        """Run Snakemake here, with the default configuration overridden by ``config``, if there is any."""
         command = [sys.executable, "-m", "snakemake", *arguments, "--snakefile", self.snakefile, "--cores", "2"]
-        command += ["--directory", self.folder, "--configfile", override]
+        command += ["--directory", self.folder]
+        if config is not None:
+            override = self.folder / "override.yaml"
+            override.write_text(yaml.safe_dump(config))
+            command += ["--configfile", override]
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=120)
 
     def count_jobs(self, config: dict, *targets: str) -> dict[str, int]:

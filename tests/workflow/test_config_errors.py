@@ -31,6 +31,18 @@ FAULTS = {
         {"system": {"structure": "config/structures/nowhere.pdb"}},
         ("system.structure", "'config/structures/nowhere.pdb'", "no such file", "give the path"),
     ),
+    "two sources of the molecule": (
+        {"system": {"sequence": "ACE ALA NME"}},
+        ("system.structure and system.sequence", "give one"),
+    ),
+    "entry that cannot be fetched": (
+        {"system": {"structure": None, "pdb_id": "0AAA"}},
+        ("system.pdb_id", "'0AAA'"),
+    ),
+    "box smaller than twice the cut-off": (
+        {"system": {"solvent": "tip3p", "box": {"padding_nm": 0.2}}},
+        ("wide", "system.box.cutoff_nm 0.9", "raise system.box.padding_nm"),
+    ),
     "unknown force field": (
         {"system": {"force_field": ["amber99.xml"]}},
         ("system.force_field", "'amber99.xml'", "give a path"),

@@ -14,7 +14,11 @@ from packaging.version import Version
 
 from mesaflow.documentation import render_documentation
 
-MODULES = {"yaml": "pyyaml", "sklearn": "scikit-learn"}  # the name of a module: the name of its package on PyPI
+MODULES = {  # the name of a module: the name of its package on PyPI
+    "yaml": "pyyaml",
+    "sklearn": "scikit-learn",
+    "PeptideBuilder": "peptidebuilder",
+}
 CONDA_NAMES = {"pytorch": "torch"}  # conda's name of a package: the name on PyPI
 
 
@@ -87,7 +91,9 @@ def pinned_versions(repository: Path) -> dict[str, str]:
 def test_conda_environments_pin_the_versions_of_the_requirements(repository, environment):
     pins = pinned_versions(repository)
     packages = yaml.safe_load((repository / "envs" / f"{environment}.yaml").read_text())["dependencies"]
-    versions = dict(package.split("=") for package in packages)
+    from_pip = [package for item in packages if isinstance(item, dict) for package in item["pip"]]
+    names = [package.replace("==", "=") for package in [*packages, *from_pip] if "=" in package]
+    versions = dict(package.lower().split("=") for package in names)
     versions = {CONDA_NAMES.get(name, name): version for name, version in versions.items() if name != "python"}
     shared = versions.keys() & pins.keys()
     assert len(shared) > 3

@@ -14,6 +14,7 @@ from mesaflow.kinds import kind_of, reference_files
 from mesaflow.knee import candidate_numbers
 from mesaflow.manifest import read_manifest, split_into_batches, windows_within
 from mesaflow.settings import load_schema, resolve_config
+from mesaflow.sources import is_explicit, keys_with_effect, source_files
 from mesaflow.states import other_kinds
 
 # Libraries take all cores unless told otherwise; a job gets the threads of its rule.
@@ -154,8 +155,25 @@ def imported_files(wildcards) -> list[str]:
     return sorted({item["trajectory"] for item in imported(wildcards)} | set(imported_topologies(wildcards)))
 
 
-def structure_of_run(wildcards) -> str:
-    return RUNS[wildcards.run]["system"]["structure"]
+def structure_files(wildcards) -> list[str]:
+    """Return the files that the molecule is made from; a sequence has none."""
+    return source_files(RUNS[wildcards.run]["system"])
+
+
+def has_explicit_solvent(run: str) -> bool:
+    return is_explicit(RUNS[run]["system"]["solvent"])
+
+
+def equilibrated(wildcards) -> dict[str, str]:
+    """Return solute and solvent after their equilibration, where there is explicit solvent, and their system."""
+    folder = f"results/{wildcards.run}/system"
+    files = {"solvated": f"{folder}/solvated.pdb", "solvated_system": f"{folder}/solvated.xml"}
+    return files if has_explicit_solvent(wildcards.run) else {}
+
+
+def solvated_structure(wildcards) -> dict[str, str]:
+    """Return solute and solvent after their equilibration, where there is explicit solvent."""
+    return {name: path for name, path in equilibrated(wildcards).items() if name == "solvated"}
 
 
 def local_force_field(wildcards) -> list[str]:

@@ -89,6 +89,7 @@ checkpoint extend_windows:
 
 rule run_windows:
     input:
+        unpack(solvated_structure),
         manifest=ancient("results/{run}/{stage}/windows.tsv"),
         starts=ancient(start_trajectories),
         imported=imported_topologies,
@@ -115,7 +116,7 @@ rule run_windows:
         imported=imported,
         in_words=batch_in_words,
         simulation=window_settings,
-        dynamics=settings("dynamics"),
+        dynamics=dynamics_settings,
     message:
         "{wildcards.run}, {wildcards.stage}: restrained simulations of batch {wildcards.batch}, {params.in_words}"
     script:

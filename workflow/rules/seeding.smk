@@ -1,5 +1,6 @@
 rule seed_unbiased:
     input:
+        unpack(solvated_structure),
         topology="results/{run}/system/topology.pdb",
         system="results/{run}/system/system.xml",
         platform="results/{run}/system/platform.json",
@@ -16,7 +17,7 @@ rule seed_unbiased:
         runtime=growing(240),
         mem_mb=growing(2000),
     params:
-        dynamics=settings("dynamics"),
+        dynamics=dynamics_settings,
         simulation=seed_settings,
         random_seed=random_seed,
         stage="seed",
@@ -35,7 +36,7 @@ use rule seed_unbiased as run_baseline with:
         "benchmarks/{run}/unbiased/replica-{replica}/run_baseline.tsv"
     priority: -10
     params:
-        dynamics=settings("dynamics"),
+        dynamics=dynamics_settings,
         simulation=baseline_settings,
         random_seed=random_seed,
         stage="unbiased",

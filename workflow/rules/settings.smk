@@ -38,6 +38,16 @@ def random_seed(wildcards) -> int:
     return RUNS[wildcards.run]["random_seed"]
 
 
+def system_settings(wildcards) -> dict:
+    return keys_with_effect(RUNS[wildcards.run]["system"])
+
+
+def dynamics_settings(wildcards) -> dict:
+    """Return the dynamics; precision is left out where it is the default, without which runs of older versions were made."""
+    dynamics = RUNS[wildcards.run]["dynamics"]
+    return drop(dynamics, "precision") if dynamics["precision"] == "mixed" else dynamics
+
+
 def configuration_of_results(wildcards) -> dict:
     """Return the configuration but for the looks of figures."""
     return drop(RUNS[wildcards.run], "figures")
@@ -95,6 +105,8 @@ def placement_settings(wildcards) -> dict:
 
 def window_settings(wildcards) -> dict:
     simulation = keep(RUNS[wildcards.run][stage_section(wildcards.stage)], SIMULATION_KEYS)
+    if has_explicit_solvent(wildcards.run):
+        simulation["settle_ps"] = RUNS[wildcards.run]["system"]["equilibration"]["settle_ps"]
     return simulation | {"ramp_ps": 0} if wildcards.stage == "extension" else simulation
 
 

@@ -1,6 +1,34 @@
+rule equilibrate:
+    input:
+        structure=structure_files,
+        force_field=local_force_field,
+    output:
+        solvated="results/{run}/system/solvated.pdb",
+        system="results/{run}/system/solvated.xml",
+        table="results/{run}/system/equilibration.csv",
+    log:
+        "logs/{run}/system/equilibrate.log",
+    benchmark:
+        "benchmarks/{run}/system/equilibrate.tsv"
+    conda:
+        "../../envs/simulation.yaml"
+    resources:
+        runtime=growing(120),
+        mem_mb=growing(4000),
+    params:
+        system=system_settings,
+        dynamics=dynamics_settings,
+        random_seed=random_seed,
+    message:
+        "{wildcards.run}: solvating the molecule, and bringing it to its temperature and density"
+    script:
+        "../scripts/equilibrate.py"
+
+
 rule prepare_system:
     input:
-        structure=structure_of_run,
+        unpack(equilibrated),
+        structure=structure_files,
         force_field=local_force_field,
     output:
         topology="results/{run}/system/topology.pdb",
@@ -16,8 +44,8 @@ rule prepare_system:
         runtime=growing(10),
         mem_mb=growing(2000),
     params:
-        system=settings("system"),
-        dynamics=settings("dynamics"),
+        system=system_settings,
+        dynamics=dynamics_settings,
     message:
         "{wildcards.run}: preparing the system and timing OpenMM's platforms on it"
     script:
@@ -26,7 +54,7 @@ rule prepare_system:
 
 rule record_provenance:
     input:
-        structure=structure_of_run,
+        structure=structure_files,
         files=local_files,
         system="results/{run}/system/system.xml",
         platform="results/{run}/system/platform.json",

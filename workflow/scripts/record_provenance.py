@@ -8,7 +8,7 @@ from mesaflow.provenance import collect_provenance
 def main(snakemake):
     with log_to(snakemake.log[0]):
         platform = read_json(snakemake.input.platform)["platform"]
-        inputs = [snakemake.input.structure, *snakemake.input.files, snakemake.input.system]
+        inputs = [*snakemake.input.structure, *snakemake.input.files, snakemake.input.system]
         provenance = collect_provenance(inputs, snakemake.params.random_seed, platform, snakemake.params.configuration)
         write_json(snakemake.output.provenance, provenance)
 

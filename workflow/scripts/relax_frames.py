@@ -5,11 +5,12 @@ import numpy as np
 from mesaflow.dataset import TrainingSet
 from mesaflow.encoder import Encoder
 from mesaflow.files import write_arrays
+from mesaflow.implicit import relaxation_system
 from mesaflow.imported import FrameReader
 from mesaflow.progress import FrameProgress, log_to
 from mesaflow.randomness import derive_seed
 from mesaflow.relaxation import relax, spread_frames
-from mesaflow.systems import load_system
+from mesaflow.systems import load_structure, load_system
 from mesaflow.trajectories import load_topology, save_trajectory
 
 
@@ -32,8 +33,10 @@ def main(snakemake):
         rng = np.random.default_rng(derive_seed(snakemake.params.random_seed, "production", "relaxation"))
         chosen = spread_frames(encoder.evaluate(training_set.frames), encoder.periods, settings["n_candidates"], rng)
         frames = load_frames(training_set, chosen, reader)
+        topology = load_structure(snakemake.input.topology).topology
+        system = relaxation_system(load_system(snakemake.input.system), topology)
         with FrameProgress(len(frames), "relaxing frames") as progress:
-            positions, energies, cvs = relax(load_system(snakemake.input.system), encoder, frames, progress.update)
+            positions, energies, cvs = relax(system, encoder, frames, progress.update)
         kept = energies < energies.min() + settings["max_energy_kJ_per_mol"]
         log.info("%d of %d relaxed frames lie below the largest energy", kept.sum(), len(kept))
         save_trajectory(snakemake.output.trajectory, positions[kept])

@@ -8,6 +8,7 @@ from mesaflow.interruption import heed_sigterm
 from mesaflow.progress import StepProgress, log_to
 from mesaflow.restart import restart_folder
 from mesaflow.simulation import Dynamics, Schedule
+from mesaflow.solvent import load_solvent
 from mesaflow.systems import load_system
 from mesaflow.trajectories import load_topology, save_trajectory
 
@@ -17,13 +18,15 @@ def main(snakemake):
     stage, run = snakemake.wildcards.stage, snakemake.wildcards.run
     with log_to(snakemake.log[0]) as log, heed_sigterm() as must_end:
         reader = FrameReader.from_config(load_topology(snakemake.input.topology), snakemake.params.imported)
+        system = load_system(snakemake.input.system)
+        solvent = load_solvent(snakemake.input, system, settings.get("settle_ps", 0.0))
         platform = read_json(snakemake.input.platform)["platform"]
         dynamics = Dynamics.from_config(snakemake.params.dynamics, platform, snakemake.threads)
         schedule = Schedule.from_config(dynamics, settings, snakemake.params.dynamics["restart_interval_ps"])
         starts = [reader.load(row["start_trajectory"], frame=row["start_frame"]) for row in rows]
         with StepProgress(len(rows) * schedule.n_steps, dynamics.timestep, f"{stage} windows") as progress:
             batch = run_batch(
-                load_system(snakemake.input.system),
+                system,
                 Encoder.load(snakemake.input.encoder),
                 rows,
                 starts,
@@ -33,6 +36,7 @@ def main(snakemake):
                 restart_folder=lambda window, key: restart_folder(run, f"{stage}-window-{window}", key),
                 on_steps=progress.update,
                 must_end=must_end,
+                solvent=solvent,
             )
         for status in batch.statuses:
             log.info("window %(window)d: %(outcome)s after %(n_attempts)d attempts", status)

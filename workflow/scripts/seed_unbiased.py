@@ -6,6 +6,7 @@ from mesaflow.progress import StepProgress, log_to
 from mesaflow.randomness import derive_seed
 from mesaflow.restart import Restart, restart_folder
 from mesaflow.simulation import Dynamics, Schedule, simulate, simulation_fingerprint
+from mesaflow.solvent import load_solvent
 from mesaflow.systems import load_positions, load_system
 from mesaflow.trajectories import save_trajectory
 
@@ -14,18 +15,27 @@ def main(snakemake):
     settings = snakemake.params.simulation
     with log_to(snakemake.log[0]) as log, heed_sigterm() as must_end:
         system = load_system(snakemake.input.system)
-        positions = load_positions(snakemake.input.topology)
+        positions = load_positions(snakemake.input.get("solvated", snakemake.input.topology))
+        solvent = load_solvent(snakemake.input, system)
         platform = read_json(snakemake.input.platform)["platform"]
         dynamics = Dynamics.from_config(snakemake.params.dynamics, platform, snakemake.threads)
         schedule = Schedule.from_config(dynamics, settings, snakemake.params.dynamics["restart_interval_ps"])
         stage, replica = snakemake.params.stage, int(snakemake.wildcards.replica)
         seed = derive_seed(snakemake.params.random_seed, stage, "replica", replica)
-        key = simulation_fingerprint(system, positions, dynamics, schedule, seed)
+        key = simulation_fingerprint(system, positions, dynamics, schedule, seed, solvent=solvent)
         restart = Restart(restart_folder(snakemake.wildcards.run, f"{stage}-replica-{replica}", key))
         log.info("random seed %d, platform %s", seed, platform)
         with StepProgress(schedule.n_steps, dynamics.timestep, f"{stage} replica {replica}") as progress:
             trajectory = simulate(
-                system, positions, dynamics, schedule, seed, restart, on_steps=progress.update, must_end=must_end
+                system,
+                positions,
+                dynamics,
+                schedule,
+                seed,
+                restart,
+                on_steps=progress.update,
+                must_end=must_end,
+                solvent=solvent,
             )
         save_trajectory(snakemake.output.trajectory, trajectory["positions"])
         restart.remove()

@@ -5,6 +5,7 @@ import openmm
 
 from . import kernel
 from .encoder import Encoder
+from .periodic import Molecules
 
 
 class HarmonicRestraint:
@@ -16,12 +17,14 @@ class HarmonicRestraint:
     Attributes:
         center: ξ⁰ with ``shape=(n_cvs,)``.
         force_constant: κ [kJ/mol per squared CV unit]; may be changed between steps.
+        molecules: The molecules that the encoder's atoms belong to, where there are several in a periodic box.
     """
 
-    def __init__(self, encoder: Encoder, center: np.ndarray, force_constant: float):
+    def __init__(self, encoder: Encoder, center: np.ndarray, force_constant: float, molecules: Molecules | None = None):
         self.encoder = encoder
         self.center = np.ascontiguousarray(center, dtype=float)
         self.force_constant = float(force_constant)
+        self.molecules = molecules
         self._network = encoder.kernel_arguments
         self._positions = np.empty((len(encoder.atoms), 3))
         self._forces = np.empty((len(encoder.atoms), 3))
@@ -29,6 +32,8 @@ class HarmonicRestraint:
     def __call__(self, state: openmm.State) -> tuple[float, np.ndarray]:
         # The public getPositions(asNumpy=True) allocates and attaches units: 9 µs a step instead of 1.
         state._getVectorAsNumpy(openmm.State.Positions, self._positions)
+        if self.molecules is not None:  # shifts by box vectors change no force
+            self._positions[:] = self.molecules.gather(self._positions)
         return self._restrain(self._positions), self._forces
 
     def evaluate(self, positions: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
@@ -42,6 +47,8 @@ class HarmonicRestraint:
             ``shape=(n_cvs,)``.
         """
         positions = np.ascontiguousarray(positions, dtype=float)
+        if self.molecules is not None:
+            positions = self.molecules.gather(positions)
         energy = self._restrain(positions)
         return energy, self._forces.copy(), self.encoder.evaluate(positions[None])[0]
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from .errors import InputError
 from .kinds import MOST_BINS, Axis
+from .sources import check_sources
 from .states import check_ranges
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def check_references(config: dict) -> None:
     Raises:
         InputError: If a name is not defined, or a length of time is shorter than what it must hold.
     """
+    check_sources(config["system"], config["dynamics"]["timestep_fs"])
     _check_names(config)
     for section in ("training", "production"):
         check_network(config[section], config["training"], section)
@@ -151,17 +153,11 @@ def check_inputs(config: dict) -> None:
 
     from .imported import check_imported
     from .observables import find_measure
-    from .systems import build_system, find_force_field_file, load_positions, load_structure
-    from .trajectories import load_topology, select_atoms
+    from .systems import check_molecule
+    from .trajectories import select_atoms
 
-    system = config["system"]
-    structure = load_structure(system["structure"])
-    for name in system["force_field"]:
-        find_force_field_file(name)
-    build_system(structure, system["force_field"], system["solvent"], system["constraints"])
-    topology = load_topology(system["structure"])
+    topology, positions = check_molecule(config["system"])
     atoms = select_atoms(topology, config["training"]["atoms"], "training.atoms")
-    positions = load_positions(system["structure"])
     _check_learning(config, topology, atoms, positions[atoms])
     for name, observable in config["observables"].items():
         find_measure(name, observable, mdtraj.Trajectory(positions, topology))
@@ -196,11 +192,11 @@ def check_windows_can_start(config: dict) -> None:
         InputError: If an imported trajectory does not hold the atoms of the system.
     """
     from .imported import check_imported_systems
-    from .trajectories import load_topology
+    from .systems import check_molecule
 
     trajectories = config["training"]["trajectories"]
     if trajectories:
-        check_imported_systems(trajectories, load_topology(config["system"]["structure"]))
+        check_imported_systems(trajectories, check_molecule(config["system"])[0])
 
 
 def check_figures(figures: dict) -> None:

@@ -16,6 +16,7 @@ from .manifest import center_columns
 from .randomness import derive_seed
 from .restart import Restart
 from .simulation import Dynamics, Schedule, SimulationFailure, simulate, simulation_fingerprint
+from .solvent import Solvent
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ def run_batch(
     restart_folder: Callable[[int, str], Path],
     on_steps: Callable[[int], None] = lambda n_steps: None,
     must_end: Callable[[], bool] = never,
+    solvent: Solvent | None = None,
 ) -> Batch:
     """Run windows one after another.
 
@@ -70,11 +72,13 @@ def run_batch(
         restart_folder: Gives the folder of the restart files for a window and a fingerprint.
         on_steps: Called with the number of steps done since its last call.
         must_end: Called after every frame; where it returns True the batch ends, with restart files for what is done.
+        solvent: The explicit solvent, if there is any; starts are then those of the solute alone.
 
     Raises:
         Interruption: If the batch had to end before its last frame.
     """
     parts, statuses, restarts = [], [], []
+    molecules = None if solvent is None else solvent.molecules_of(encoder.atoms)
     for row, start in zip(rows, starts, strict=True):
         window = row["window"]
         center = np.array([row[column] for column in center_columns(encoder.n_cvs)])
@@ -82,13 +86,15 @@ def run_batch(
         for attempt in range(max_attempts):
             force_constant = row["force_constant"] / 2**attempt
             seed = row["random_seed"] if attempt == 0 else derive_seed(row["random_seed"], "attempt", attempt)
-            restraint = HarmonicRestraint(encoder, center, force_constant)
-            key = simulation_fingerprint(system, start, dynamics, schedule, seed, restraint)
+            restraint = HarmonicRestraint(encoder, center, force_constant, molecules)
+            key = simulation_fingerprint(system, start, dynamics, schedule, seed, restraint, solvent)
             restarts.append(Restart(restart_folder(window, key)))
             steps_done = []
             count = _counting(on_steps, steps_done)
             try:
-                result = simulate(system, start, dynamics, schedule, seed, restarts[-1], restraint, count, must_end)
+                result = simulate(
+                    system, start, dynamics, schedule, seed, restarts[-1], restraint, count, must_end, solvent
+                )
             except SimulationFailure as failure:
                 on_steps(-sum(steps_done))
                 logger.warning("window %d, attempt %d: %s", window, attempt + 1, failure)
@@ -100,7 +106,7 @@ def run_batch(
             parts.append((result["positions"], _tabulate(window, result, dynamics, schedule)))
             break
         statuses.append(status | {"n_attempts": attempt + 1, "length_ps": schedule.n_steps * dynamics.timestep})
-    n_atoms = system.getNumParticles()
+    n_atoms = system.getNumParticles() if solvent is None else solvent.n_solute
     no_samples = _tabulate(0, {"cvs": np.empty((0, encoder.n_cvs)), "bias": np.empty(0)}, dynamics, schedule)
     return Batch(
         positions=np.concatenate([np.empty((0, n_atoms, 3), np.float32), *(positions for positions, _ in parts)]),

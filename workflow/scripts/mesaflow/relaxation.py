@@ -15,6 +15,7 @@ _RESTRAINTS = (300.0, 3000.0)  # kJ/mol per squared CV unit: a slope of 100 kJ/m
 _TOLERANCE = 5.0  # root-mean-square force [kJ/mol/nm] at which a minimisation stops
 _MOST_ITERATIONS = 500
 _SPACING_RESOLUTION = 0.01
+_TINY = 100  # atoms up to which the Reference platform is about as fast as any
 
 
 def spread_frames(cvs: np.ndarray, periods: np.ndarray, n_frames: int, rng: np.random.Generator) -> np.ndarray:
@@ -64,7 +65,7 @@ def relax(
     frames: np.ndarray,
     on_frame: Callable[[], object] = lambda: None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Minimise the energy of frames, each restrained to its own collective variables, on the Reference platform.
+    """Minimise the energy of frames, each restrained to its own collective variables, on the Reference platform, large systems on the CPU one.
 
     Frames of biased simulations are strained. Relaxed, their energies compare: a place whose best energy is far above the
     lowest holds no population worth a window. The restraint gets stronger in steps and stays where the frame came from, so
@@ -83,8 +84,9 @@ def relax(
     restraint = HarmonicRestraint(encoder, np.zeros(encoder.n_cvs), _RESTRAINTS[0])
     restrained = copy.deepcopy(system)
     add_restraint(restrained, restraint)
-    platform = openmm.Platform.getPlatformByName("Reference")
-    context = openmm.Context(restrained, openmm.VerletIntegrator(0.001), platform)
+    name, properties = ("Reference", {}) if system.getNumParticles() <= _TINY else ("CPU", {"Threads": "1"})
+    platform = openmm.Platform.getPlatformByName(name)
+    context = openmm.Context(restrained, openmm.VerletIntegrator(0.001), platform, properties)
     relaxed, energies, cvs = (
         frames.astype(float),
         np.full(len(frames), np.inf),

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import openmm
@@ -16,12 +17,17 @@ from .interruption import Interruption, never
 from .restart import Restart, fingerprint
 from .units import FEMTOSECONDS_PER_PICOSECOND, thermal_energy
 
+if TYPE_CHECKING:  # it settles by simulating
+    from .solvent import Solvent
+
 logger = logging.getLogger(__name__)
 
 _TIMING_SECONDS = 0.15  # of steps on each platform, enough to tell platforms apart by tens of per cent
 _FIRST_TIMING_STEPS = 20
+_TIMED_PARTICLE_STEPS = 20_000  # which the slowest platform does in seconds
 _RAMP_STEPS = 50  # between two raises of the force constant while it is ramped up
 _CONSTRAINT_TOLERANCE = 1e-6
+_GPU_PLATFORMS = ("CUDA", "HIP", "OpenCL")
 _HOTTEST = 10.0  # kinetic energy, relative to the thermal one, beyond which a simulation has exploded
 
 
@@ -41,6 +47,7 @@ class Dynamics:
         timestep: The time step [ps].
         platform: The name of an OpenMM platform.
         threads: The threads of the CPU platform.
+        precision: The precision of platforms on GPUs: single, mixed or double.
     """
 
     temperature: float
@@ -48,6 +55,7 @@ class Dynamics:
     timestep: float
     platform: str
     threads: int = 1
+    precision: str = "mixed"
 
     @staticmethod
     def from_config(dynamics: dict, platform: str, threads: int = 1) -> "Dynamics":
@@ -58,12 +66,29 @@ class Dynamics:
             timestep=dynamics["timestep_fs"] / FEMTOSECONDS_PER_PICOSECOND,
             platform=platform,
             threads=threads,
+            precision=dynamics.get("precision", "mixed"),
         )
 
     @property
     def physics(self) -> dict[str, float | str]:
         """What determines a trajectory, as a plain dictionary for a fingerprint."""
-        return {key: value for key, value in asdict(self).items() if key != "threads"}
+        without_effect = ("threads",) if self.platform in _GPU_PLATFORMS else ("threads", "precision")
+        return {key: value for key, value in asdict(self).items() if key not in without_effect}
+
+    def platform_properties(self, is_periodic: bool) -> dict[str, str]:
+        """Return what the platform is told, so that forces are summed in one order and a run can be repeated to the byte.
+
+        Which GPU to use is left open: schedulers leave a job only its own (``CUDA_VISIBLE_DEVICES`` and the like), and
+        OpenMM takes the first that works.
+
+        Args:
+            is_periodic: Whether the system is; without a box the CPU platform has one order anyway.
+        """
+        wanted = {"Threads": str(self.threads), "Precision": self.precision}
+        if is_periodic or self.platform != "CPU":
+            wanted["DeterministicForces"] = "true"
+        known = openmm.Platform.getPlatformByName(self.platform).getPropertyNames()
+        return {name: value for name, value in wanted.items() if name in known}
 
     def steps(self, length: float) -> int:
         """Return the number of steps in a length of time [ps]."""
@@ -108,7 +133,7 @@ def create_context(system: openmm.System, dynamics: Dynamics, random_seed: int) 
     integrator.setRandomNumberSeed(random_seed)
     integrator.setConstraintTolerance(_CONSTRAINT_TOLERANCE)
     platform = openmm.Platform.getPlatformByName(dynamics.platform)
-    properties = {"Threads": str(dynamics.threads)} if dynamics.platform == "CPU" else {}
+    properties = dynamics.platform_properties(system.usesPeriodicBoundaryConditions())
     return openmm.Context(system, integrator, platform, properties)
 
 
@@ -141,6 +166,7 @@ def simulation_fingerprint(
     schedule: Schedule,
     random_seed: int,
     restraint: HarmonicRestraint | None = None,
+    solvent: "Solvent | None" = None,
 ) -> str:
     """Hash everything that determines a simulation."""
     parts = {
@@ -155,6 +181,8 @@ def simulation_fingerprint(
         parts |= {f"encoder_{i}": np.asarray(part) for i, part in enumerate(restraint.encoder.kernel_arguments)}
         parts |= {"center": restraint.center, "force_constant": restraint.force_constant}
         parts |= {"atoms": restraint.encoder.atoms}
+    if solvent is not None:
+        parts |= {"solvent": solvent.positions, "n_solute": solvent.n_solute, "settling": solvent.settling}
     return fingerprint(**parts)
 
 
@@ -184,7 +212,8 @@ def time_platforms(system: openmm.System, positions: np.ndarray, dynamics: Dynam
 
 def _time_steps(context: openmm.Context) -> float:
     integrator = context.getIntegrator()
-    n_steps = _FIRST_TIMING_STEPS
+    n_particles = context.getSystem().getNumParticles()
+    n_steps = max(1, min(_FIRST_TIMING_STEPS, _TIMED_PARTICLE_STEPS // n_particles))
     integrator.step(n_steps)
     while True:
         start = time.perf_counter()
@@ -206,12 +235,13 @@ def simulate(
     restraint: HarmonicRestraint | None = None,
     on_steps: Callable[[int], None] = lambda n_steps: None,
     must_end: Callable[[], bool] = never,
+    solvent: "Solvent | None" = None,
 ) -> dict[str, np.ndarray]:
     """Simulate, from the restart files if there are any.
 
     Args:
         system: The unbiased system; it is copied before a restraint is added.
-        positions: The start [nm] with ``shape=(n_atoms, 3)``.
+        positions: The start [nm] with ``shape=(n_atoms, 3)``; in solvent it may be that of the solute alone.
         dynamics: How to integrate.
         schedule: How long, and what to keep.
         random_seed: Seeds the velocities and the thermostat.
@@ -219,15 +249,17 @@ def simulate(
         restraint: A restraint on collective variables, raised to its force constant over the schedule's ramp.
         on_steps: Called with the number of steps done since its last call.
         must_end: Called after every frame; where it returns True the restart files are written and the simulation ends.
+        solvent: The explicit solvent, if there is any; it is simulated, but not recorded.
 
     Returns:
-        ``positions`` [nm] with ``shape=(n_frames, n_atoms, 3)`` in single precision; with a restraint also ``cvs`` with
+        ``positions`` [nm] with ``shape=(n_frames, n_atoms, 3)`` in single precision, in solvent those of the solute; with a restraint also ``cvs`` with
         ``shape=(n_frames, n_cvs)`` and ``bias`` [kJ/mol] with ``shape=(n_frames,)``.
 
     Raises:
         SimulationFailure: If coordinates or energies stop being finite.
         Interruption: If the simulation had to end before its last frame.
     """
+    unbiased = system
     if restraint is not None:
         system = copy.deepcopy(system)
         add_restraint(system, restraint)
@@ -238,6 +270,8 @@ def simulate(
     resumed = restart.load()
     if resumed is None:
         blocks, n_done = [], 0
+        if solvent is not None and len(positions) == solvent.n_solute:
+            positions = solvent.solvate(positions, unbiased, dynamics, random_seed)
         context.setPositions(positions)
         context.setVelocitiesToTemperature(dynamics.temperature, random_seed)
     else:
@@ -259,7 +293,7 @@ def simulate(
                     restraint.force_constant = full_force_constant * min(1.0, (step + 1) / schedule.ramp_steps)
                     _step(integrator, min(_RAMP_STEPS, first_step + schedule.steps_per_frame - step))
                 restraint.force_constant = full_force_constant
-            frames.append(_observe(context, restraint, hottest))
+            frames.append(_observe(context, restraint, hottest, solvent))
             ending = must_end()
             if ending:
                 break
@@ -280,7 +314,9 @@ def _step(integrator: openmm.Integrator, n_steps: int) -> None:
         raise SimulationFailure(str(error)) from error
 
 
-def _observe(context: openmm.Context, restraint: HarmonicRestraint | None, hottest: float) -> dict[str, np.ndarray]:
+def _observe(
+    context: openmm.Context, restraint: HarmonicRestraint | None, hottest: float, solvent: "Solvent | None"
+) -> dict[str, np.ndarray]:
     """Read a frame and check it; ``hottest`` is the largest kinetic energy [kJ/mol] of a sound simulation."""
     state = context.getState(positions=True, energy=True)
     positions = state.getPositions(asNumpy=True).value_in_unit(unit.nanometer)
@@ -290,6 +326,8 @@ def _observe(context: openmm.Context, restraint: HarmonicRestraint | None, hotte
         raise SimulationFailure(
             f"exploded at {state.getTime()}: potential energy {potential:.3g}, kinetic energy {kinetic:.3g} kJ/mol"
         )
+    if solvent is not None:
+        positions = solvent.take_solute(positions)
     observed = {"positions": positions.astype(np.float32)}
     if restraint is not None:
         bias, _, cvs = restraint.evaluate(positions[restraint.encoder.atoms])

@@ -1,16 +1,52 @@
 """From a structure and a force field to a simulation system: topology, system.xml, minimised positions."""
 
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import mdtraj
 import numpy as np
 import openmm
 from openmm import app, unit
 
 from .errors import InputError
 from .files import write_atomically
+from .implicit import add_implicit_solvent
+from .solvation import (
+    PADDING,
+    box_vectors,
+    check_box,
+    count_solute_atoms,
+    is_solvent,
+    solvate,
+    water_files,
+    whole_as_given,
+)
+from .sources import WATERS, is_explicit
+from .structures import Structure, load_positions, load_structure, read_structure
+from .trajectories import load_topology
+
+__all__ = [
+    "build_system",
+    "check_molecule",
+    "create_force_field",
+    "describe",
+    "find_force_field_file",
+    "load_positions",
+    "load_structure",
+    "load_system",
+    "minimise",
+    "prepare",
+    "save_system",
+    "save_topology",
+    "set_box",
+    "take_first",
+]
 
 SOLVENTS = {"vacuum": None, "obc2": "implicit/obc2.xml", "gbn2": "implicit/gbn2.xml"}
-"""Solvent models and the force-field file that OpenMM ships for each."""
+"""Solvent models without solvent molecules, and the force-field file that OpenMM ships for each."""
+
+_OWN_RADII = {"obc2": app.OBC2, "gbn2": app.GBn2}
 
 CONSTRAINTS = {"none": None, "h_bonds": app.HBonds, "all_bonds": app.AllBonds}
 
@@ -34,44 +70,143 @@ def find_force_field_file(name: str) -> Path:
     )
 
 
-def load_structure(path: Path) -> app.PDBFile:
-    """Read a PDB file.
-
-    Raises:
-        InputError: If it is missing or OpenMM cannot read it.
-    """
-    if not Path(path).is_file():
-        raise InputError(f"system.structure is {str(path)!r}, and there is no such file; give the path of a PDB file.")
-    try:
-        return app.PDBFile(str(path))
-    except Exception as error:  # OpenMM raises whatever its parser stumbles over
-        raise InputError(f"system.structure {str(path)!r} cannot be read as PDB: {error}") from error
-
-
-def build_system(structure: app.PDBFile, force_field: list[str], solvent: str, constraints: str) -> openmm.System:
-    """Build a system without cut-off.
+def create_force_field(names: list[str], solvent: str) -> app.ForceField:
+    """Load force-field files, and those of the solvent.
 
     Args:
-        structure: The structure, with all hydrogens.
-        force_field: Names of force-field files, the user's or OpenMM's.
-        solvent: A key of ``SOLVENTS``.
+        names: Names of files, the user's or OpenMM's.
+        solvent: A value of ``system.solvent``.
+
+    Raises:
+        InputError: If a file is unknown or broken.
+    """
+    names = [*names, *([SOLVENTS[solvent]] if SOLVENTS.get(solvent) else [])]
+    names += water_files(solvent, names) if solvent in WATERS else []
+    files = [str(find_force_field_file(name)) for name in names]
+    try:
+        return app.ForceField(*files)
+    except Exception as error:  # a broken file is almost anything
+        raise InputError(f"system.force_field {names} does not fit system.structure: {_first_line(error)}") from error
+
+
+def build_system(
+    structure: Structure | app.PDBFile,
+    force_field: list[str],
+    solvent: str,
+    constraints: str,
+    hydrogen_mass: float | None = None,
+    cutoff: float | None = None,
+) -> openmm.System:
+    """Build a system: without cut-off, or in a periodic box with particle-mesh Ewald sums.
+
+    Args:
+        structure: The structure, with all hydrogens and, in explicit solvent, with the solvent and its box.
+        force_field: Names of force-field files, the user's or OpenMM's; none for a structure that brings its forces.
+        solvent: A value of ``system.solvent``.
         constraints: A key of ``CONSTRAINTS``.
+        hydrogen_mass: The mass [amu] that hydrogens get from the atoms they are bonded to; None for their own.
+        cutoff: Where the direct sums of a periodic system end [nm].
 
     Raises:
         InputError: If a file is unknown, or a residue fits no template of the force field.
     """
-    names = [*force_field, *([SOLVENTS[solvent]] if SOLVENTS[solvent] else [])]
-    files = [str(find_force_field_file(name)) for name in names]
+    keywords = {"nonbondedMethod": app.NoCutoff, "constraints": CONSTRAINTS[constraints]}
+    if is_explicit(solvent):
+        keywords |= {"nonbondedMethod": app.PME, "nonbondedCutoff": cutoff * unit.nanometer}
+    if hydrogen_mass is not None:
+        keywords["hydrogenMass"] = hydrogen_mass * unit.amu
+    create_system = getattr(structure, "create_system", None)
+    if create_system is not None:
+        return _create_with_own_forces(structure, create_system, solvent, keywords)
+    loaded = create_force_field(force_field, solvent)
     try:
-        return app.ForceField(*files).createSystem(
-            structure.topology, nonbondedMethod=app.NoCutoff, constraints=CONSTRAINTS[constraints]
-        )
+        return loaded.createSystem(structure.topology, **keywords)
     except Exception as error:  # a missing template is a ValueError, a broken file almost anything
-        message = str(error).splitlines()[0]
         raise InputError(
-            f"system.force_field {force_field} does not fit system.structure: {message} "
-            "Check its hydrogens, its termini and the force field's residue names."
+            f"system.force_field {force_field} does not fit system.structure: {_first_line(error)} "
+            "Check its hydrogens, its termini (system.add_hydrogens: true adds those of a protein) and the force field's "
+            "residue names."
         ) from error
+
+
+def _create_with_own_forces(structure: Structure, create_system: Callable, solvent: str, keywords: dict):
+    implicit = bool(SOLVENTS.get(solvent))
+    if implicit and structure.has_radii:
+        keywords = keywords | {"implicitSolvent": _OWN_RADII[solvent]}
+    try:
+        system = create_system(**keywords)
+    except Exception as error:
+        raise InputError(
+            f"system.structure makes no system with system.solvent {solvent!r}: {_first_line(error)} "
+            "Check its files (system.coordinates, system.parameters)."
+        ) from error
+    if implicit and not structure.has_radii:
+        add_implicit_solvent(system, structure.topology, solvent)
+    return system
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def prepare(settings: dict, random_seed: int = 0) -> tuple[Structure, openmm.System]:
+    """Make the structure, with its solvent, and the system that a ``system`` section asks for.
+
+    Args:
+        settings: The section; keys without effect may be left out.
+        random_seed: Decides which water molecules become ions.
+
+    Raises:
+        InputError: If the molecule, its force field and its solvent do not fit.
+    """
+    structure, solvent = read_structure(settings), settings["solvent"]
+    force_field, cutoff = settings.get("force_field", []), None
+    if is_explicit(solvent):
+        box = settings["box"]
+        cutoff = box["cutoff_nm"]
+        if solvent in WATERS:
+            water = create_force_field(force_field, solvent)
+            structure = solvate(structure, water, solvent, box, random_seed)
+        else:
+            structure = whole_as_given(structure, cutoff)
+        count_solute_atoms(structure.topology)
+    return structure, build_system(
+        structure, force_field, solvent, settings["constraints"], settings.get("hydrogen_mass_amu"), cutoff
+    )
+
+
+def check_molecule(settings: dict) -> tuple[mdtraj.Topology, np.ndarray]:
+    """Check that a ``system`` section makes a system, without putting its molecule into water.
+
+    Args:
+        settings: The section.
+
+    Returns:
+        The topology of what will be stored, and its start positions [nm] with ``shape=(n_atoms, 3)``.
+
+    Raises:
+        InputError: If the molecule, its force field and its solvent do not fit.
+    """
+    for name in settings["force_field"]:
+        find_force_field_file(name)
+    if settings["solvent"] not in WATERS:
+        structure, _ = prepare(settings)
+    else:
+        structure, box = read_structure(settings), settings["box"]
+        build_system(structure, settings["force_field"], "vacuum", settings["constraints"])
+        create_force_field(settings["force_field"], settings["solvent"])
+        check_box(box_vectors(structure, box["shape"], box["padding_nm"]), box["cutoff_nm"], PADDING)
+    if is_explicit(settings["solvent"]):
+        structure = take_first(structure, sum(not is_solvent(atom.residue) for atom in structure.topology.atoms()))
+    return describe(structure), structure.coordinates
+
+
+def describe(structure: Structure) -> mdtraj.Topology:
+    """Return the topology of a structure as mdtraj will read it from the file that it is stored in."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "topology.pdb"
+        save_topology(path, structure.topology, structure.coordinates)
+        return load_topology(path)
 
 
 def minimise(system: openmm.System, positions: np.ndarray) -> np.ndarray:
@@ -105,6 +240,20 @@ def save_system(path: Path, system: openmm.System) -> None:
     write_atomically(path, lambda temporary: temporary.write_text(openmm.XmlSerializer.serialize(system)))
 
 
+def set_box(system: openmm.System, topology: app.Topology, box: np.ndarray) -> None:
+    """Give a system and its topology a periodic box: its vectors [nm] as rows, ``shape=(3, 3)``."""
+    system.setDefaultPeriodicBoxVectors(*box)
+    topology.setPeriodicBoxVectors(box * unit.nanometer)
+
+
+def take_first(structure: app.PDBFile, n_atoms: int) -> Structure:
+    """Return the first atoms of a structure alone, without a box."""
+    modeller = app.Modeller(structure.topology, structure.positions)
+    modeller.delete([atom for atom in modeller.topology.atoms() if atom.index >= n_atoms])
+    modeller.topology.setPeriodicBoxVectors(None)
+    return Structure(modeller.topology, np.array(modeller.positions.value_in_unit(unit.nanometer), dtype=float))
+
+
 def load_system(path: Path) -> openmm.System:
     """Read a system from OpenMM's XML.
 
@@ -115,8 +264,3 @@ def load_system(path: Path) -> openmm.System:
     if "PythonForce" in text:
         raise InputError(f"{path} holds a PythonForce, which could run any code; remove the file and prepare it again.")
     return openmm.XmlSerializer.deserialize(text)
-
-
-def load_positions(path: Path) -> np.ndarray:
-    """Read the positions [nm] of a PDB file with ``shape=(n_atoms, 3)``."""
-    return load_structure(path).getPositions(asNumpy=True).value_in_unit(unit.nanometer)

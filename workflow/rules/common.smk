@@ -1,36 +1,27 @@
 """Configuration, names and the input functions that tie the rounds together."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
 WORKFLOW = Path(workflow.current_basedir).parent
 sys.path.insert(0, str(WORKFLOW / "scripts"))
 
-from mesaflow.checks import check_inputs, check_references, check_windows_can_start
+from snakemake.common.configfile import load_configfile
+
+from mesaflow.checks import check_inputs, check_windows_can_start
 from mesaflow.errors import InputError
 from mesaflow.files import read_json
 from mesaflow.knee import candidate_numbers
 from mesaflow.manifest import read_manifest, split_into_batches, windows_within
-from mesaflow.settings import load_schema, resolve_config
+from mesaflow.paths import Source
+from mesaflow.runs import Runs
+from mesaflow.settings import load_schema
 
 # Libraries take all cores unless told otherwise; a job gets the threads of its rule.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
-
-
-def load_runs() -> dict[str, dict]:
-    """Return the resolved configuration of every run by its name; refuse a faulty one before any job."""
-    try:
-        resolved = resolve_config(config, load_schema(WORKFLOW / "schemas" / "config.schema.yaml"))
-        check_references(resolved)
-        if workflow.is_main_process:
-            check_inputs(resolved)
-    except InputError as error:
-        refuse(error)
-    except ImportError:
-        pass  # with --sdm conda the main process may lack OpenMM and mdtraj; prepare_system checks again
-    return {resolved["run"]: resolved}
 
 
 def refuse(error: InputError) -> None:
@@ -38,11 +29,47 @@ def refuse(error: InputError) -> None:
     sys.exit("\n".join(f"config error: {line}" for line in str(error).splitlines()))
 
 
+class RefusingRuns(Runs):
+    """Runs of which a faulty one, asked for by a target, ends everything before any job."""
+
+    def __missing__(self, run: str) -> dict:
+        try:
+            return super().__missing__(run)
+        except InputError as error:
+            refuse(error)
+
+
+def config_sources() -> list[Source]:
+    """Return the files that the configuration comes from, the one that overrides the others first."""
+    n_given = len(workflow.overwrite_configfiles)
+    given, own = workflow.configfiles[:n_given], workflow.configfiles[n_given:]
+    return [Source(Path(path), load_configfile(path)) for path in reversed([*own, *given])]
+
+
+def check_before_jobs(resolved: dict) -> None:
+    """Check the inputs of a run; jobs do not need to do so again."""
+    try:
+        if workflow.is_main_process:
+            check_inputs(resolved)
+    except ImportError:
+        pass  # with --sdm conda the main process may lack OpenMM and mdtraj; prepare_system checks again
+
+
+def load_runs() -> Runs:
+    """Return the configuration of every run by its name; refuse a faulty one before any job."""
+    schema = load_schema(WORKFLOW / "schemas" / "config.schema.yaml")
+    try:
+        return RefusingRuns(config, schema, config_sources(), home=WORKFLOW.parent, check=check_before_jobs)
+    except InputError as error:
+        refuse(error)
+
+
 RUNS = load_runs()
 
 
 wildcard_constraints:
-    run="[A-Za-z0-9][A-Za-z0-9_.-]*",
+    run=RUNS.pattern(),
+    sweep=re.escape(RUNS.sweep.name),
     stage="round-[0-9]+|production|extension",
     trajectories="seed|unbiased|round-[0-9]+|production|extension",
     unbiased="seed|unbiased",
@@ -52,6 +79,23 @@ wildcard_constraints:
     n_cvs="[0-9]+",
     batch="[0-9]+",
     axes="[A-Za-z0-9_]+",
+
+
+def runs_of_sweep() -> list[str]:
+    """Return the runs of the sweep; refuse a faulty one."""
+    try:
+        return RUNS.of_sweep()
+    except InputError as error:
+        refuse(error)
+
+
+def owned(step: str, name: str):
+    """Return an input function for a file of a step, in the folder of the run that does it."""
+
+    def file_of_owner(wildcards):
+        return f"results/{RUNS.owner(wildcards.run, step)}/{step}/{name.format(**wildcards)}"
+
+    return file_of_owner
 
 
 def n_rounds(wildcards) -> int:

@@ -98,6 +98,11 @@ def owned(step: str, name: str):
     return file_of_owner
 
 
+def results_folder(run: str) -> Path:
+    """Return the folder of a run's results, with the prefix that they have in a module."""
+    return Path(rules.prepare_system.output.platform.format(run=run)).parents[1]
+
+
 def n_rounds(wildcards) -> int:
     return RUNS[wildcards.run]["exploration"]["n_rounds"]
 
@@ -158,7 +163,7 @@ def windows_per_batch(run: str, stage: str) -> int:
     section = RUNS[run][stage_section(stage)]
     if section["windows_per_batch"] != "auto":
         return section["windows_per_batch"]
-    timing = read_json(f"results/{run}/system/platform.json")
+    timing = read_json(results_folder(run) / "system" / "platform.json")
     microseconds_per_step = timing["microseconds_per_step"][timing["platform"]]
     timestep_fs = RUNS[run]["dynamics"]["timestep_fs"]
     return windows_within(RUNS[run]["cluster"]["job_minutes"], section["length_ps"], timestep_fs, microseconds_per_step)
@@ -177,7 +182,7 @@ def replica_trajectories(wildcards, stage: str) -> list[str]:
 def trajectories_of(wildcards, stage: str) -> list[str]:
     """Return the trajectories that a stage makes; with the seed come those that were made elsewhere."""
     if stage == "seed":
-        return replica_trajectories(wildcards, stage) + [item["trajectory"] for item in imported(wildcards)]
+        return replica_trajectories(wildcards, stage) + local_paths(item["trajectory"] for item in imported(wildcards))
     if stage == "unbiased":
         return replica_trajectories(wildcards, stage)
     return batch_files(wildcards, stage, "trajectory.dcd")
@@ -189,26 +194,31 @@ def imported(wildcards) -> list[dict[str, str]]:
 
 
 def imported_topologies(wildcards) -> list[str]:
-    return sorted({item["topology"] for item in imported(wildcards)})
+    return local_paths(sorted({item["topology"] for item in imported(wildcards)}))
 
 
 def imported_files(wildcards) -> list[str]:
-    return sorted({item["trajectory"] for item in imported(wildcards)} | set(imported_topologies(wildcards)))
+    return local_paths(sorted({path for item in imported(wildcards) for path in item.values()}))
+
+
+def local_paths(paths) -> list[str]:
+    """Mark paths that a module's prefix does not go before: files of the user, and paths that have it already."""
+    return [local(path) for path in paths]
 
 
 def structure_of_run(wildcards) -> str:
-    return RUNS[wildcards.run]["system"]["structure"]
+    return local(RUNS[wildcards.run]["system"]["structure"])
 
 
 def local_force_field(wildcards) -> list[str]:
     """Return the force-field files that are the user's own; the others come with OpenMM."""
-    return [name for name in RUNS[wildcards.run]["system"]["force_field"] if Path(name).is_file()]
+    return local_paths(name for name in RUNS[wildcards.run]["system"]["force_field"] if Path(name).is_file())
 
 
 def published_values(wildcards) -> list[str]:
     """Return the file of published values, if there is one."""
     published = RUNS[wildcards.run]["figures"]["published"]
-    return [published] if published else []
+    return local_paths([published] if published else [])
 
 
 def local_files(wildcards) -> list[str]:
@@ -218,13 +228,13 @@ def local_files(wildcards) -> list[str]:
 def input_reference(wildcards) -> list[str]:
     """Return the structure that inputs are superposed on, if it is not the prepared one."""
     reference = RUNS[wildcards.run]["training"]["reference"]
-    return [reference] if reference else []
+    return local_paths([reference] if reference else [])
 
 
 def output_references(wildcards) -> list[str]:
     """Return the structures that outputs are superposed on, but for the one of the inputs."""
     groups = RUNS[wildcards.run][network_section(wildcards.stage)]["outputs"]
-    return sorted({group["reference"] for group in groups if group["reference"]})
+    return local_paths(sorted({group["reference"] for group in groups if group["reference"]}))
 
 
 def learned_trajectories(wildcards) -> dict[str, list[str]]:
@@ -323,7 +333,7 @@ def batch_in_words(wildcards) -> str:
 
 def start_trajectories(wildcards) -> list[str]:
     """Return the trajectories that hold the start frames of a batch."""
-    return sorted({row["start_trajectory"] for row in batch_windows(wildcards)})
+    return local_paths(sorted({row["start_trajectory"] for row in batch_windows(wildcards)}))
 
 
 def stage_trajectories(wildcards) -> list[str]:

@@ -110,7 +110,7 @@ def record_configs() -> None:
     for run, resolved in RUNS.items():
         text = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
         try:
-            write_atomically(Path("results") / run / "config.yaml", lambda path, text=text: path.write_text(text))
+            write_atomically(results_folder(run) / "config.yaml", lambda path, text=text: path.write_text(text))
         except StorageError as error:
             sys.exit(f"error: {error}")
 

@@ -123,11 +123,9 @@ def shared_pattern(*steps: str) -> str:
 def _faults_of_header(header: list[str], schema: dict) -> list[str]:
     if not header:
         return ["is empty; give a header with the column run and dotted keys, and one line for each run."]
-    faults = []
     if _RUN not in header:
-        faults.append(
-            f"has no column run but {', '.join(map(repr, header))}; put tabs between columns and name one run."
-        )
+        return [f"has no column run but {', '.join(map(repr, header))}; put tabs between columns and name one run."]
+    faults = []
     for key in dict.fromkeys(header):
         if header.count(key) > 1:
             faults.append(f"has the column {key!r} {header.count(key)} times; give each key one column.")
@@ -142,31 +140,21 @@ def _unknown(key: str, schema: dict) -> str | None:
         return "which is no key that runs of a sweep can differ in; drop it."
     if not key:
         return "which names no key; give it a name or drop it."
-    found, known = schema, []
+    found = schema
     for part in key.split("."):
-        known = list(found.get("properties", {}))
-        others = found.get("additionalProperties")
-        if part in known:
-            found = found["properties"][part]
-        elif isinstance(others, dict):
-            found = others
-        else:
-            break
-    else:
-        return None
-    prefix = key.split(".")[: key.split(".").index(part)]
-    close = difflib.get_close_matches(part, known, n=1) or difflib.get_close_matches(key, every_key(schema), n=1)
-    if not close:
-        return f"which is not a known key; config/README.md lists them{': ' + ', '.join(known) if known else ''}."
-    guess = close[0] if close[0] not in known else ".".join([*prefix, close[0]])
-    return f"which is not a known key; did you mean {guess}?"
+        found = found.get("properties", {}).get(part, found.get("additionalProperties"))
+        if not isinstance(found, dict):
+            close = difflib.get_close_matches(key, _every_key(schema), n=1)
+            remedy = f"did you mean {close[0]}?" if close else "config/README.md explains all keys."
+            return f"which is not a known key; {remedy}"
+    return None
 
 
-def every_key(schema: dict, prefix: str = "") -> list[str]:
+def _every_key(schema: dict, prefix: str = "") -> list[str]:
     """Return every dotted key of a schema."""
     keys = []
     for name, subschema in schema.get("properties", {}).items():
-        keys += [f"{prefix}{name}", *every_key(subschema, f"{prefix}{name}.")]
+        keys += [f"{prefix}{name}", *_every_key(subschema, f"{prefix}{name}.")]
     return keys
 
 

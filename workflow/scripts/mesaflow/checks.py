@@ -1,6 +1,8 @@
 """Checks of a configuration that a schema cannot make: names that must be defined, lengths that must fit, files and selections."""
 
+import json
 import math
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,21 +147,33 @@ def check_inputs(config: dict) -> None:
         InputError: If a file is missing or unreadable, or a selection does not fit the structure.
     """
     from .imported import check_imported
-    from .systems import build_system, find_force_field_file, load_positions, load_structure
-    from .trajectories import load_topology, select_atoms, select_single_atoms
+    from .trajectories import select_atoms, select_single_atoms
 
-    system = config["system"]
-    structure = load_structure(system["structure"])
-    for name in system["force_field"]:
-        find_force_field_file(name)
-    build_system(structure, system["force_field"], system["solvent"], system["constraints"])
-    topology = load_topology(system["structure"])
+    topology, positions = _check_system(json.dumps(config["system"]))
     atoms = select_atoms(topology, config["training"]["atoms"], "training.atoms")
-    _check_learning(config, topology, atoms, load_positions(system["structure"])[atoms])
+    _check_learning(config, topology, atoms, positions[atoms])
     for name, observable in config["observables"].items():
         select_single_atoms(topology, observable["dihedral"], f"observables.{name}.dihedral")
     check_imported(config["training"]["trajectories"], topology, config["training"]["atoms"])
     check_figures(config["figures"])
+
+
+@cache
+def _check_system(section: str) -> "tuple[mdtraj.Topology, np.ndarray]":
+    """Check the ``system`` section, given as JSON; a system takes a quarter of a second, and most runs of a sweep have the same.
+
+    Returns:
+        The topology, and the positions [nm] with ``shape=(n_atoms, 3)``.
+    """
+    from .systems import build_system, find_force_field_file, load_positions, load_structure
+    from .trajectories import load_topology
+
+    system = json.loads(section)
+    structure = load_structure(system["structure"])
+    for name in system["force_field"]:
+        find_force_field_file(name)
+    build_system(structure, system["force_field"], system["solvent"], system["constraints"])
+    return load_topology(system["structure"]), load_positions(system["structure"])
 
 
 def _check_learning(config: dict, topology: "mdtraj.Topology", atoms: np.ndarray, positions: np.ndarray) -> None:

@@ -1,5 +1,6 @@
 """The runs of one invocation: that of the configuration, those of its sweep, and the folders that they share."""
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,6 +11,12 @@ from .errors import InputError
 from .paths import Source, look_up, resolve_paths
 from .settings import resolve_config
 from .sweep import STEPS, Sweep, read_sweep, shared_name, shared_pattern, step_of_shared_name
+
+_WITHOUT_INPUTS = (
+    "run",
+    "random_seed",
+    "sweep",
+)  # runs that differ in no more than these need one check of their inputs
 
 
 class Runs(dict):
@@ -43,6 +50,7 @@ class Runs(dict):
             InputError: If the configuration, or the form of its table of runs, is faulty.
         """
         super().__init__()
+        self._checked: set[str] = set()
         self._given, self._schema, self._sources, self._home, self._check = given, schema, list(sources), home, check
         resolved = self._resolve(given, self._sources)
         self.base = resolved["run"]
@@ -129,8 +137,12 @@ class Runs(dict):
     def _resolve(self, given: dict, sources: list[Source]) -> dict:
         resolved = resolve_paths(resolve_config(given, self._schema), self._schema, sources, self._home)
         check_references(resolved)
-        if self._check:
+        inputs = json.dumps(
+            {key: value for key, value in resolved.items() if key not in _WITHOUT_INPUTS}, sort_keys=True
+        )
+        if self._check and inputs not in self._checked:
             self._check(resolved)
+            self._checked.add(inputs)
         return resolved
 
     def _require_base(self, row: dict) -> None:

@@ -1,5 +1,6 @@
 """Checks of a configuration that a schema cannot make: names that must be defined, lengths that must fit, files and selections."""
 
+import csv
 import json
 import math
 from functools import cache
@@ -217,7 +218,6 @@ def check_figures(figures: dict) -> None:
         InputError: If the colour map is unknown, or the file of published values is missing or of another form.
     """
     import matplotlib
-    import pandas as pd
 
     if figures["colour_map"] not in matplotlib.colormaps:
         raise InputError(
@@ -230,8 +230,9 @@ def check_figures(figures: dict) -> None:
         raise InputError(f"figures.published is {published!r}, and there is no such file; give a CSV file or null.")
     columns = ("observable", "value_deg", "free_energy_kJ_per_mol", "label")
     try:
-        header = pd.read_csv(published, nrows=0).columns
-    except (ValueError, OSError):
+        with open(published, newline="") as file:
+            header = next(csv.reader(file), [])
+    except (ValueError, OSError, csv.Error):
         header = []
     missing = [column for column in columns if column not in header]
     if missing:

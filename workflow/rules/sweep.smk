@@ -16,6 +16,7 @@ rule link_system:
         "benchmarks/{run}/system/link_system.tsv"
     wildcard_constraints:
         run=RUNS.members_pattern("system"),
+    localrule: True
     conda:
         "../../envs/simulation.yaml"
     resources:

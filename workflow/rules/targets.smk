@@ -9,6 +9,7 @@ import yaml
 from mesaflow.errors import StorageError
 from mesaflow.files import write_atomically
 from mesaflow.manifest import count_cvs
+from mesaflow.sweep import step_of_shared_name
 
 CV_NAME = re.compile("cv_[0-9]+")
 
@@ -108,6 +109,8 @@ def learning_results(wildcards) -> list[str]:
 def record_configs() -> None:
     """Write the resolved configuration of every run that is at work beside its results."""
     for run, resolved in RUNS.items():
+        if step_of_shared_name(run):
+            continue
         text = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
         try:
             write_atomically(results_folder(run) / "config.yaml", lambda path, text=text: path.write_text(text))

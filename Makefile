@@ -23,6 +23,7 @@ lint: venv
 bench: venv
 	PYTHONPATH=workflow/scripts OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/bench_bias.py
 	PYTHONPATH=workflow/scripts $(BIN)/python tests/benchmarks/bench_training.py
+	$(BIN)/python tests/benchmarks/bench_planning.py
 
 docs: venv
 	PYTHONPATH=workflow/scripts $(BIN)/python -c "from mesaflow.documentation import render_documentation; from mesaflow.settings import load_schema; \

@@ -1,9 +1,14 @@
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.0")
 
+DEFAULT_CONFIG = Path("config", "config.yaml")
 
-configfile: "config/config.yaml"
+
+# The working directory's own, else the one that comes with mesaflow.
+configfile: DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else Path(workflow.current_basedir) / DEFAULT_CONFIG
 
 
 include: "workflow/rules/common.smk"
@@ -14,9 +19,11 @@ include: "workflow/rules/seeding.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/sampling.smk"
 include: "workflow/rules/free_energy.smk"
+include: "workflow/rules/provenance.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/illustration.smk"
 include: "workflow/rules/interpretation.smk"
+include: "workflow/rules/sweep.smk"
 
 
 rule all:
@@ -34,6 +41,12 @@ rule learn:
 rule illustrate:
     input:
         illustrations,
+
+
+rule sweep:
+    input:
+        sweep_results,
+        open_surfaces_of_sweep,
 
 
 onstart:

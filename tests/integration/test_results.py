@@ -259,9 +259,25 @@ def test_provenance_and_configuration_say_what_was_run(finished, schema):
     assert "config/structures/alanine_dipeptide.pdb" in provenance["sha256"]
     for path, digest in provenance["sha256"].items():
         assert hashlib.sha256((finished.folder / path).read_bytes()).hexdigest() == digest
+    n_ns = provenance["simulated_ns"]
+    np.testing.assert_allclose(
+        [n_ns[stage] for stage in ("seed", "round-1", "round-2", "unbiased")], [0.08, 0.03, 0.03, 0.02]
+    )
     config = yaml.safe_load((finished.results / "config.yaml").read_text())
     assert resolve_config(config, schema) == config
     assert (config["run"], config["exploration"]["n_windows"], config["dynamics"]["temperature_K"]) == ("small", 3, 300)
+
+
+def test_costs_of_all_simulations_and_networks_are_added_up(results):
+    costs = pd.read_csv(results / "costs.csv")
+    assert (costs["folder"] == "small").all()
+    n_jobs = costs.set_index("rule")["n_jobs"]
+    expected = {"prepare_system": 1, "seed_unbiased": 2, "run_baseline": 1, "train_autoencoder": 3}
+    assert {rule: n_jobs[rule] for rule in expected} == expected
+    assert (costs["wall_hours"] > 0).all()
+    np.testing.assert_allclose(costs["core_hours"], costs["wall_hours"])  # one thread each
+    assert read_json(results / "provenance.json")["costs"] == costs.to_dict("records")
+    assert f"{costs['core_hours'].sum():.2f} core hours" in (results / "summary.txt").read_text()
 
 
 def test_every_figure_has_its_picture_and_its_table(results):

@@ -16,6 +16,7 @@ from mesaflow.trajectories import load_topology, load_trajectory
 DYNAMICS = Dynamics(temperature=20.0, friction=1.0, timestep=0.002, platform="Reference")
 SCHEDULE = Schedule(n_frames=12, steps_per_frame=30, frames_per_block=5)
 SECONDS_TO_WAIT, SECONDS_TO_LEAVE = 60, 10
+TRAJECTORY = "results/small/seed/replica-0/trajectory.dcd"
 
 # Stands for Snakemake: runs seed_unbiased with the objects that its script is given.
 DRIVER = """
@@ -35,7 +36,7 @@ simulation = {"length_ps": 40, "save_interval_ps": 0.5}
 params = {"simulation": simulation, "dynamics": dynamics, "random_seed": 1, "stage": "seed"}
 seed_unbiased.main(SimpleNamespace(
     input=Files(topology=sys.argv[1], system="system.xml", platform="platform.json"),
-    output=SimpleNamespace(trajectory="trajectory.dcd"),
+    output=SimpleNamespace(trajectory=sys.argv[2]),
     log=["log.txt"],
     params=SimpleNamespace(**params),
     wildcards=SimpleNamespace(run="small", replica="0"),
@@ -101,7 +102,7 @@ def start_script(repository, alanine_pdb, tmp_path):
             folder.mkdir()
             save_system(folder / "system.xml", system)
         environment = os.environ | {"PYTHONPATH": str(repository / "workflow" / "scripts")}
-        command = [sys.executable, "-c", DRIVER, alanine_pdb]
+        command = [sys.executable, "-c", DRIVER, alanine_pdb, TRAJECTORY]
         return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
 
     return start
@@ -125,10 +126,10 @@ def test_the_script_leaves_on_sigterm_and_comes_to_the_same_bytes_when_run_again
     assert process.returncode == EXIT_CODE
     assert said.count("\n") == 1 and "ended by SIGTERM: " in said and "the next attempt goes on from there" in said
     assert said in (tmp_path / "ended" / "log.txt").read_text()
-    assert not (tmp_path / "ended" / "trajectory.dcd").exists()
+    assert not (tmp_path / "ended" / TRAJECTORY).exists()
 
     assert start_script("ended").wait(SECONDS_TO_WAIT) == 0
     assert "going on after frame" in (tmp_path / "ended" / "log.txt").read_text()
-    paths = [tmp_path / name / "trajectory.dcd" for name in ("ended", "whole")]
+    paths = [tmp_path / name / TRAJECTORY for name in ("ended", "whole")]
     assert paths[0].read_bytes() == paths[1].read_bytes()
     assert len(load_trajectory(paths[0], load_topology(alanine_pdb))) == 80

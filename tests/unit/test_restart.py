@@ -56,7 +56,9 @@ def test_removal_leaves_nothing_and_can_be_repeated(restart):
 
 
 def test_restart_files_lie_beside_the_results():
-    assert restart_folder("adp", "round-1-window-3", "abc") == Path("results/adp/.restart/round-1-window-3-abc")
+    assert restart_folder(Path("results/adp"), "round-1-window-3", "abc") == Path(
+        "results/adp/.restart/round-1-window-3-abc"
+    )
 
 
 PARTS = {

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,14 +30,24 @@ class Project:
 
     def count_jobs(self, config: dict, *targets: str) -> dict[str, int]:
         """Return how many jobs of each rule a dry run plans."""
-        result = self.snakemake(*targets, "--dry-run", config=config)
-        assert result.returncode == 0, result.stderr
-        table = (result.stdout + result.stderr).split("Job stats:")[1].split("total")[0]
-        return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+        return read_job_stats(self.snakemake(*targets, "--dry-run", config=config))
 
     def written(self) -> list[str]:
         """Return the folders of results that exist."""
         return [name for name in ("results", "logs", "benchmarks") if (self.folder / name).exists()]
+
+
+def read_job_stats(result: subprocess.CompletedProcess) -> dict[str, int]:
+    """Read how many jobs of each rule a successful dry run plans."""
+    output = result.stdout + result.stderr
+    assert result.returncode == 0, output
+    table = output.split("Job stats:")[1].split("total")[0]
+    return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+
+
+@pytest.fixture(scope="session")
+def job_stats() -> Callable[[subprocess.CompletedProcess], dict[str, int]]:
+    return read_job_stats
 
 
 @pytest.fixture(scope="session")

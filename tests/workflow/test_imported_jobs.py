@@ -69,7 +69,7 @@ def test_learning_is_content_with_the_training_atoms(project, with_data):
         (("other.xtc", "other.pdb"), {}, ("other.xtc", "21 atoms instead of the 22", "snakemake learn")),
         (("solvated.xtc", "peptide.pdb"), {}, ("solvated.xtc", "22 atoms of", "give the topology")),
         (("solvated.pdb", "peptide.pdb"), {}, ("solvated.pdb", "25 atoms", "has 22", "give the topology")),
-        (("nowhere.xtc", "peptide.pdb"), {}, ("training.trajectories", "nowhere.xtc", "no such file", "give its path")),
+        (("nowhere.xtc", "peptide.pdb"), {}, ("training.trajectories", "nowhere.xtc", "no such file", "give the path")),
         (("other.xtc", "other.pdb"), {"atoms": "name CA CB N C"}, ("other.xtc", "'name CA CB N C'", "instead of the")),
     ],
     ids=["solvent", "an atom is missing", "other topology", "other PDB", "no file", "training atom is missing"],

@@ -1,19 +1,24 @@
 """Configuration, names and the input functions that tie the rounds together."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
 WORKFLOW = Path(workflow.current_basedir).parent
 sys.path.insert(0, str(WORKFLOW / "scripts"))
 
-from mesaflow.checks import check_inputs, check_references, check_windows_can_start
+from snakemake.common.configfile import load_configfile
+
+from mesaflow.checks import check_inputs, check_windows_can_start
 from mesaflow.errors import InputError
 from mesaflow.files import read_json
 from mesaflow.kinds import kind_of, reference_files
 from mesaflow.knee import candidate_numbers
 from mesaflow.manifest import read_manifest, split_into_batches, windows_within
-from mesaflow.settings import load_schema, resolve_config
+from mesaflow.paths import Source
+from mesaflow.runs import Runs
+from mesaflow.settings import load_schema
 from mesaflow.sources import is_explicit, keys_with_effect, source_files
 from mesaflow.states import other_kinds
 
@@ -22,30 +27,52 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "
     os.environ.setdefault(variable, "1")
 
 
-def load_runs() -> dict[str, dict]:
-    """Return the resolved configuration of every run by its name; refuse a faulty one before any job."""
-    try:
-        resolved = resolve_config(config, load_schema(WORKFLOW / "schemas" / "config.schema.yaml"))
-        check_references(resolved)
-        if workflow.is_main_process:
-            check_inputs(resolved)
-    except InputError as error:
-        refuse(error)
-    except ImportError:
-        pass  # with --sdm conda the main process may lack OpenMM and mdtraj; prepare_system checks again
-    return {resolved["run"]: resolved}
-
-
 def refuse(error: InputError) -> None:
     """End the run with one line for each fault."""
     sys.exit("\n".join(f"config error: {line}" for line in str(error).splitlines()))
+
+
+class RefusingRuns(Runs):
+    """Runs of which a faulty one, asked for by a target, ends everything before any job."""
+
+    def __missing__(self, run: str) -> dict:
+        try:
+            return super().__missing__(run)
+        except InputError as error:
+            refuse(error)
+
+
+def config_sources() -> list[Source]:
+    """Return the files that the configuration comes from, the one that overrides the others first."""
+    n_given = len(workflow.overwrite_configfiles)
+    given, own = workflow.configfiles[:n_given], workflow.configfiles[n_given:]
+    return [Source(Path(path), load_configfile(path)) for path in reversed([*own, *given])]
+
+
+def check_before_jobs(resolved: dict) -> None:
+    """Check the inputs of a run; jobs do not need to do so again."""
+    try:
+        if workflow.is_main_process:
+            check_inputs(resolved)
+    except ImportError:
+        pass  # with --sdm conda the main process may lack OpenMM and mdtraj; prepare_system checks again
+
+
+def load_runs() -> Runs:
+    """Return the configuration of every run by its name; refuse a faulty one before any job."""
+    schema = load_schema(WORKFLOW / "schemas" / "config.schema.yaml")
+    try:
+        return RefusingRuns(config, schema, config_sources(), home=WORKFLOW.parent, check=check_before_jobs)
+    except InputError as error:
+        refuse(error)
 
 
 RUNS = load_runs()
 
 
 wildcard_constraints:
-    run="[A-Za-z0-9][A-Za-z0-9_.-]*",
+    run=RUNS.pattern(),
+    sweep=re.escape(RUNS.sweep.name),
     stage="round-[0-9]+|production|extension",
     trajectories="seed|unbiased|round-[0-9]+|production|extension",
     unbiased="seed|unbiased",
@@ -55,6 +82,28 @@ wildcard_constraints:
     n_cvs="[0-9]+",
     batch="[0-9]+",
     axes="[A-Za-z0-9_]+",
+
+
+def runs_of_sweep() -> list[str]:
+    """Return the runs of the sweep; refuse a faulty one."""
+    try:
+        return RUNS.of_sweep()
+    except InputError as error:
+        refuse(error)
+
+
+def owned(step: str, name: str):
+    """Return an input function for a file of a step, in the folder of the run that does it."""
+
+    def file_of_owner(wildcards):
+        return f"results/{RUNS.owner(wildcards.run, step)}/{step}/{name.format(**wildcards)}"
+
+    return file_of_owner
+
+
+def results_folder(run: str) -> Path:
+    """Return the folder of a run's results, with the prefix that they have in a module."""
+    return Path(rules.prepare_system.output.platform.format(run=run)).parents[1]
 
 
 def n_rounds(wildcards) -> int:
@@ -117,7 +166,7 @@ def windows_per_batch(run: str, stage: str) -> int:
     section = RUNS[run][stage_section(stage)]
     if section["windows_per_batch"] != "auto":
         return section["windows_per_batch"]
-    timing = read_json(f"results/{run}/system/platform.json")
+    timing = read_json(results_folder(run) / "system" / "platform.json")
     microseconds_per_step = timing["microseconds_per_step"][timing["platform"]]
     timestep_fs = RUNS[run]["dynamics"]["timestep_fs"]
     return windows_within(RUNS[run]["cluster"]["job_minutes"], section["length_ps"], timestep_fs, microseconds_per_step)
@@ -136,7 +185,7 @@ def replica_trajectories(wildcards, stage: str) -> list[str]:
 def trajectories_of(wildcards, stage: str) -> list[str]:
     """Return the trajectories that a stage makes; with the seed come those that were made elsewhere."""
     if stage == "seed":
-        return replica_trajectories(wildcards, stage) + [item["trajectory"] for item in imported(wildcards)]
+        return replica_trajectories(wildcards, stage) + local_paths(item["trajectory"] for item in imported(wildcards))
     if stage == "unbiased":
         return replica_trajectories(wildcards, stage)
     return batch_files(wildcards, stage, "trajectory.dcd")
@@ -148,16 +197,21 @@ def imported(wildcards) -> list[dict[str, str]]:
 
 
 def imported_topologies(wildcards) -> list[str]:
-    return sorted({item["topology"] for item in imported(wildcards)})
+    return local_paths(sorted({item["topology"] for item in imported(wildcards)}))
 
 
 def imported_files(wildcards) -> list[str]:
-    return sorted({item["trajectory"] for item in imported(wildcards)} | set(imported_topologies(wildcards)))
+    return local_paths(sorted({path for item in imported(wildcards) for path in item.values()}))
+
+
+def local_paths(paths) -> list[str]:
+    """Mark paths that a module's prefix does not go before: files of the user, and paths that have it already."""
+    return [local(path) for path in paths]
 
 
 def structure_files(wildcards) -> list[str]:
     """Return the files that the molecule is made from; a sequence has none."""
-    return source_files(RUNS[wildcards.run]["system"])
+    return local_paths(source_files(RUNS[wildcards.run]["system"]))
 
 
 def has_explicit_solvent(run: str) -> bool:
@@ -166,7 +220,7 @@ def has_explicit_solvent(run: str) -> bool:
 
 def equilibrated(wildcards) -> dict[str, str]:
     """Return solute and solvent after their equilibration, where there is explicit solvent, and their system."""
-    folder = f"results/{wildcards.run}/system"
+    folder = f"results/{RUNS.owner(wildcards.run, 'system')}/system"
     files = {"solvated": f"{folder}/solvated.pdb", "solvated_system": f"{folder}/solvated.xml"}
     return files if has_explicit_solvent(wildcards.run) else {}
 
@@ -178,18 +232,18 @@ def solvated_structure(wildcards) -> dict[str, str]:
 
 def local_force_field(wildcards) -> list[str]:
     """Return the force-field files that are the user's own; the others come with OpenMM."""
-    return [name for name in RUNS[wildcards.run]["system"]["force_field"] if Path(name).is_file()]
+    return local_paths(name for name in RUNS[wildcards.run]["system"]["force_field"] if Path(name).is_file())
 
 
 def published_values(wildcards) -> list[str]:
     """Return the file of published values, if there is one."""
     published = RUNS[wildcards.run]["figures"]["published"]
-    return [published] if published else []
+    return local_paths([published] if published else [])
 
 
 def observable_references(wildcards) -> list[str]:
     """Return the structures that observables compare with, but for the prepared one."""
-    return reference_files(RUNS[wildcards.run]["observables"])
+    return local_paths(reference_files(RUNS[wildcards.run]["observables"]))
 
 
 def local_files(wildcards) -> list[str]:
@@ -200,13 +254,13 @@ def local_files(wildcards) -> list[str]:
 def input_reference(wildcards) -> list[str]:
     """Return the structure that inputs are superposed on, if it is not the prepared one."""
     reference = RUNS[wildcards.run]["training"]["reference"]
-    return [reference] if reference else []
+    return local_paths([reference] if reference else [])
 
 
 def output_references(wildcards) -> list[str]:
     """Return the structures that outputs are superposed on, but for the one of the inputs."""
     groups = RUNS[wildcards.run][network_section(wildcards.stage)]["outputs"]
-    return sorted({group["reference"] for group in groups if group["reference"]})
+    return local_paths(sorted({group["reference"] for group in groups if group["reference"]}))
 
 
 def learned_trajectories(wildcards) -> dict[str, list[str]]:
@@ -305,7 +359,7 @@ def batch_in_words(wildcards) -> str:
 
 def start_trajectories(wildcards) -> list[str]:
     """Return the trajectories that hold the start frames of a batch."""
-    return sorted({row["start_trajectory"] for row in batch_windows(wildcards)})
+    return local_paths(sorted({row["start_trajectory"] for row in batch_windows(wildcards)}))
 
 
 def stage_trajectories(wildcards) -> list[str]:

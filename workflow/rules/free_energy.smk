@@ -64,6 +64,7 @@ rule write_summary:
         rounds="results/{run}/rounds.csv",
         states="results/{run}/free_energy/states.csv",
         diagnostics="results/{run}/free_energy/diagnostics.json",
+        costs="results/{run}/costs.csv",
     output:
         summary="results/{run}/summary.txt",
     log:

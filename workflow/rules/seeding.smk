@@ -10,6 +10,8 @@ rule seed_unbiased:
         "logs/{run}/seed/replica-{replica}/seed_unbiased.log",
     benchmark:
         "benchmarks/{run}/seed/replica-{replica}/seed_unbiased.tsv"
+    wildcard_constraints:
+        run=RUNS.owners_pattern("seed"),
     priority: 10
     conda:
         "../../envs/simulation.yaml"
@@ -34,6 +36,8 @@ use rule seed_unbiased as run_baseline with:
         "logs/{run}/unbiased/replica-{replica}/run_baseline.log",
     benchmark:
         "benchmarks/{run}/unbiased/replica-{replica}/run_baseline.tsv"
+    wildcard_constraints:
+        run=RUNS.owners_pattern("unbiased"),
     priority: -10
     params:
         dynamics=dynamics_settings,

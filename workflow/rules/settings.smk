@@ -49,8 +49,8 @@ def dynamics_settings(wildcards) -> dict:
 
 
 def configuration_of_results(wildcards) -> dict:
-    """Return the configuration but for the looks of figures."""
-    return drop(RUNS[wildcards.run], "figures")
+    """Return the configuration but for the looks of figures and for other runs."""
+    return drop(RUNS[wildcards.run], "figures", "sweep")
 
 
 def temperature(wildcards) -> float:
@@ -166,3 +166,47 @@ def observable_kinds(wildcards) -> dict[str, str]:
 
 def drawing_settings(wildcards) -> dict:
     return keep(RUNS[wildcards.run]["figures"], ("dpi",))
+
+
+def drawing_settings_of_sweep(wildcards) -> dict:
+    return keep(RUNS[RUNS.base]["figures"], ("dpi",))
+
+
+def baseline_ns(wildcards) -> float:
+    """Return the simulated time [ns] of the unbiased simulations for comparison."""
+    baseline = RUNS[wildcards.run]["baseline"]
+    return baseline["n_replicas"] * baseline["length_ps"] / 1000
+
+
+def stages_with_costs(wildcards) -> list[str]:
+    """Return the folders of all jobs that free energies, or what they are compared with, come from."""
+    return ["system", "seed", "unbiased", *stages_of(wildcards.run), "extension"]
+
+
+def shared_steps(wildcards) -> dict[str, str]:
+    return RUNS.shared_steps(wildcards.run)
+
+
+def threads_of_rules(wildcards) -> dict[str, int]:
+    """Return the threads of the rules that take more than one, as --set-threads may let them."""
+    names = [path.stem for path in (WORKFLOW / "scripts").glob("*.py")] + ["run_baseline"]
+    threads = {name: getattr(rules, name).rule.resources["_cores"] for name in sorted(names)}
+    return {name: count for name, count in threads.items() if count != 1}
+
+
+def rows_of_sweep(wildcards) -> dict[str, dict]:
+    """Return for every run of the sweep the values of the keys in which runs differ."""
+    return {run: RUNS.varied(run) for run in runs_of_sweep()}
+
+
+def reference_states(wildcards) -> dict[str, str]:
+    return {run: RUNS[run]["free_energy"]["reference_state"] for run in runs_of_sweep()}
+
+
+def files_of_sweep(name: str):
+    """Return an input function for one file of every run of the sweep."""
+
+    def files_of_runs(wildcards):
+        return [f"results/{run}/{name}" for run in runs_of_sweep()]
+
+    return files_of_runs

@@ -10,6 +10,8 @@ rule equilibrate:
         "logs/{run}/system/equilibrate.log",
     benchmark:
         "benchmarks/{run}/system/equilibrate.tsv"
+    wildcard_constraints:
+        run=RUNS.owners_pattern("system"),
     conda:
         "../../envs/simulation.yaml"
     resources:
@@ -38,6 +40,8 @@ rule prepare_system:
         "logs/{run}/system/prepare_system.log",
     benchmark:
         "benchmarks/{run}/system/prepare_system.tsv"
+    wildcard_constraints:
+        run=RUNS.owners_pattern("system"),
     conda:
         "../../envs/simulation.yaml"
     resources:
@@ -50,29 +54,3 @@ rule prepare_system:
         "{wildcards.run}: preparing the system and timing OpenMM's platforms on it"
     script:
         "../scripts/prepare_system.py"
-
-
-rule record_provenance:
-    input:
-        structure=structure_files,
-        files=local_files,
-        system="results/{run}/system/system.xml",
-        platform="results/{run}/system/platform.json",
-    output:
-        provenance="results/{run}/provenance.json",
-    log:
-        "logs/{run}/record_provenance.log",
-    benchmark:
-        "benchmarks/{run}/record_provenance.tsv"
-    conda:
-        "../../envs/simulation.yaml"
-    resources:
-        runtime=growing(5),
-        mem_mb=growing(1000),
-    params:
-        random_seed=random_seed,
-        configuration=configuration_of_results,
-    message:
-        "{wildcards.run}: recording versions, random seed and hashes of inputs"
-    script:
-        "../scripts/record_provenance.py"

@@ -9,6 +9,7 @@ import yaml
 from mesaflow.errors import StorageError
 from mesaflow.files import write_atomically
 from mesaflow.manifest import count_cvs
+from mesaflow.sweep import step_of_shared_name
 
 CV_NAME = re.compile("cv_[0-9]+")
 
@@ -30,13 +31,19 @@ def files_of_surfaces(run: str, names: list[str]) -> list[str]:
 
 
 def open_surfaces(wildcards) -> list[str]:
+    return open_surfaces_of(RUNS.base)
+
+
+def open_surfaces_of_sweep(wildcards) -> list[str]:
+    return [name for run in runs_of_sweep() for name in open_surfaces_of(run)]
+
+
+def open_surfaces_of(run: str) -> list[str]:
     """Return the surfaces over the CVs where their number is known only once the production windows are placed."""
-    files = []
-    for run in RUNS:
-        if RUNS[run]["production"]["n_cvs"] == "auto":
-            manifest = checkpoints.place_windows.get(run=run, stage="production").output.manifest
-            files += files_of_surfaces(run, surfaces_over_cvs(count_cvs(manifest)))
-    return files
+    if RUNS[run]["production"]["n_cvs"] != "auto":
+        return []
+    manifest = checkpoints.place_windows.get(run=run, stage="production").output.manifest
+    return files_of_surfaces(run, surfaces_over_cvs(count_cvs(manifest)))
 
 
 def surface_axes(wildcards) -> list[str]:
@@ -71,42 +78,51 @@ def returns_positions(run: str) -> bool:
 
 def illustrations(wildcards) -> list[str]:
     """Return the pictures of the idea, which are made on demand."""
-    return [f"results/{run}/figures/{name}.svg" for run in RUNS for name in ("outline", "poses")]
+    return [f"results/{RUNS.base}/figures/{name}.svg" for name in ("outline", "poses")]
 
 
 def run_results(wildcards) -> list[str]:
-    """Return what the whole workflow makes of every run."""
-    results = []
-    for run in RUNS:
-        names = ["provenance.json", "rounds.csv", "summary.txt"]
-        results += [f"results/{run}/{name}" for name in names]
-        results += files_of_surfaces(run, surfaces_of(run)) + figures_of(run)
-        if returns_positions(run):
-            results.append(f"results/{run}/morphs")
-    return results
+    return results_of(RUNS.base)
+
+
+def sweep_results(wildcards) -> list[str]:
+    """Return what the whole workflow makes of every run of the sweep, and their comparison."""
+    results = [name for run in runs_of_sweep() for name in results_of(run)]
+    return [*results, f"results/{RUNS.sweep.name}/comparison.svg"]
+
+
+def results_of(run: str) -> list[str]:
+    """Return what the whole workflow makes of a run."""
+    results = [f"results/{run}/{name}" for name in ("provenance.json", "rounds.csv", "summary.txt")]
+    results += files_of_surfaces(run, surfaces_of(run)) + figures_of(run)
+    return [*results, f"results/{run}/morphs"] if returns_positions(run) else results
 
 
 def learning_results(wildcards) -> list[str]:
     """Return what is learned, without any round, from the trajectories from elsewhere and the seed."""
     names = ["round-1/encoder.npz", "round-1/decoder.npz", "round-1/training.json", "figures/learning.svg"]
-    open_runs = [run for run in RUNS if RUNS[run]["training"]["n_cvs"] == "auto"]
-    curves = [f"results/{run}/figures/n_cvs_round-1.svg" for run in open_runs]
-    return [f"results/{run}/{name}" for run in RUNS for name in names] + curves
+    if RUNS[RUNS.base]["training"]["n_cvs"] == "auto":
+        names.append("figures/n_cvs_round-1.svg")
+    return [f"results/{RUNS.base}/{name}" for name in names]
 
 
 def record_configs() -> None:
-    """Write the resolved configuration of every run beside its results."""
+    """Write the resolved configuration of every run that is at work beside its results."""
     for run, resolved in RUNS.items():
+        if step_of_shared_name(run):
+            continue
         text = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
         try:
-            write_atomically(Path("results") / run / "config.yaml", lambda path, text=text: path.write_text(text))
+            write_atomically(results_folder(run) / "config.yaml", lambda path, text=text: path.write_text(text))
         except StorageError as error:
             sys.exit(f"error: {error}")
 
 
 def print_summaries() -> None:
-    """Print the summary of every run that has one."""
-    for run in RUNS:
-        summary = Path("results") / run / "summary.txt"
-        if summary.is_file():
-            print(f"\n{summary.read_text()}")
+    """Print the summary of the run, or where the comparison of a sweep is."""
+    comparison = Path("results") / RUNS.sweep.name / "comparison.csv"
+    summary = Path("results") / RUNS.base / "summary.txt"
+    if RUNS.keys() & RUNS.sweep.rows.keys() - {RUNS.base}:
+        print(f"\n{comparison} compares the runs of the sweep" if comparison.is_file() else "")
+    elif summary.is_file():
+        print(f"\n{summary.read_text()}")

@@ -1,6 +1,7 @@
 """Put the molecule into explicit solvent, and bring it to its temperature and density."""
 
 import shutil
+from pathlib import Path
 
 import openmm
 
@@ -34,7 +35,7 @@ def main(snakemake):
             settings=settings["equilibration"],
             random_seed=random_seed,
         )
-        folder = restart_folder(snakemake.wildcards.run, "equilibration", key)
+        folder = restart_folder(Path(snakemake.output.table).parents[1], "equilibration", key)
         with StepProgress(n_steps(settings["equilibration"], dynamics), dynamics.timestep, "equilibration") as progress:
             result = equilibrate(
                 system,

@@ -1,5 +1,7 @@
 """Run a batch of restrained simulations, one after another, and write what they saw."""
 
+from pathlib import Path
+
 from mesaflow.encoder import Encoder
 from mesaflow.exploration import run_batch
 from mesaflow.files import read_json, write_json, write_parquet
@@ -15,7 +17,10 @@ from mesaflow.trajectories import load_topology, save_trajectory
 
 def main(snakemake):
     rows, settings = snakemake.params.windows, snakemake.params.simulation
-    stage, run = snakemake.wildcards.stage, snakemake.wildcards.run
+    stage, results = (
+        snakemake.wildcards.stage,
+        Path(snakemake.output.trajectory).parents[2],
+    )  # of results/<run>/<stage>/batch-<i>
     with log_to(snakemake.log[0]) as log, heed_sigterm() as must_end:
         reader = FrameReader.from_config(load_topology(snakemake.input.topology), snakemake.params.imported)
         system = load_system(snakemake.input.system)
@@ -33,7 +38,7 @@ def main(snakemake):
                 dynamics,
                 schedule,
                 max_attempts=settings["max_attempts"],
-                restart_folder=lambda window, key: restart_folder(run, f"{stage}-window-{window}", key),
+                restart_folder=lambda window, key: restart_folder(results, f"{stage}-window-{window}", key),
                 on_steps=progress.update,
                 must_end=must_end,
                 solvent=solvent,

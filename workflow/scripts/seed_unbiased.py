@@ -1,5 +1,7 @@
 """Run one unbiased simulation from the minimised structure."""
 
+from pathlib import Path
+
 from mesaflow.files import read_json
 from mesaflow.interruption import heed_sigterm
 from mesaflow.progress import StepProgress, log_to
@@ -22,8 +24,9 @@ def main(snakemake):
         schedule = Schedule.from_config(dynamics, settings, snakemake.params.dynamics["restart_interval_ps"])
         stage, replica = snakemake.params.stage, int(snakemake.wildcards.replica)
         seed = derive_seed(snakemake.params.random_seed, stage, "replica", replica)
+        results = Path(snakemake.output.trajectory).parents[2]  # of results/<run>/<stage>/replica-<i>
         key = simulation_fingerprint(system, positions, dynamics, schedule, seed, solvent=solvent)
-        restart = Restart(restart_folder(snakemake.wildcards.run, f"{stage}-replica-{replica}", key))
+        restart = Restart(restart_folder(results, f"{stage}-replica-{replica}", key))
         log.info("random seed %d, platform %s", seed, platform)
         with StepProgress(schedule.n_steps, dynamics.timestep, f"{stage} replica {replica}") as progress:
             trajectory = simulate(

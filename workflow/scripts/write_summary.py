@@ -15,6 +15,7 @@ def main(snakemake):
             states=pd.read_csv(snakemake.input.states),
             diagnostics=read_json(snakemake.input.diagnostics),
             reference_state=snakemake.params.free_energy["reference_state"],
+            costs=pd.read_csv(snakemake.input.costs),
         )
         write_atomically(snakemake.output.summary, lambda path: path.write_text(text))
 

@@ -1,6 +1,9 @@
 """Checks of a configuration that a schema cannot make: names that must be defined, lengths that must fit, files and selections."""
 
+import csv
+import json
 import math
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -153,16 +156,27 @@ def check_inputs(config: dict) -> None:
 
     from .imported import check_imported
     from .observables import find_measure
-    from .systems import check_molecule
     from .trajectories import select_atoms
 
-    topology, positions = check_molecule(config["system"])
+    topology, positions = _check_molecule(json.dumps(config["system"]))
     atoms = select_atoms(topology, config["training"]["atoms"], "training.atoms")
     _check_learning(config, topology, atoms, positions[atoms])
     for name, observable in config["observables"].items():
         find_measure(name, observable, mdtraj.Trajectory(positions, topology))
     check_imported(config["training"]["trajectories"], topology, config["training"]["atoms"])
     check_figures(config["figures"])
+
+
+@cache
+def _check_molecule(section: str) -> "tuple[mdtraj.Topology, np.ndarray]":
+    """Check the ``system`` section, given as JSON; a system takes a quarter of a second, and most runs of a sweep have the same.
+
+    Returns:
+        The topology of what will be stored, and its start positions [nm] with ``shape=(n_atoms, 3)``.
+    """
+    from .systems import check_molecule
+
+    return check_molecule(json.loads(section))
 
 
 def _check_learning(config: dict, topology: "mdtraj.Topology", atoms: np.ndarray, positions: np.ndarray) -> None:
@@ -192,11 +206,10 @@ def check_windows_can_start(config: dict) -> None:
         InputError: If an imported trajectory does not hold the atoms of the system.
     """
     from .imported import check_imported_systems
-    from .systems import check_molecule
 
     trajectories = config["training"]["trajectories"]
     if trajectories:
-        check_imported_systems(trajectories, check_molecule(config["system"])[0])
+        check_imported_systems(trajectories, _check_molecule(json.dumps(config["system"]))[0])
 
 
 def check_figures(figures: dict) -> None:
@@ -206,7 +219,6 @@ def check_figures(figures: dict) -> None:
         InputError: If the colour map is unknown, or the file of published values is missing or of another form.
     """
     import matplotlib
-    import pandas as pd
 
     if figures["colour_map"] not in matplotlib.colormaps:
         raise InputError(
@@ -219,8 +231,9 @@ def check_figures(figures: dict) -> None:
         raise InputError(f"figures.published is {published!r}, and there is no such file; give a CSV file or null.")
     columns = ("observable", "value_deg", "free_energy_kJ_per_mol", "label")
     try:
-        header = pd.read_csv(published, nrows=0).columns
-    except (ValueError, OSError):
+        with open(published, newline="") as file:
+            header = next(csv.reader(file), [])
+    except (ValueError, OSError, csv.Error):
         header = []
     missing = [column for column in columns if column not in header]
     if missing:

@@ -86,6 +86,12 @@ def copy_file(source: Path, path: Path) -> None:
     write_atomically(path, lambda temporary: shutil.copyfile(source, temporary))
 
 
+def link_file(source: Path, path: Path) -> None:
+    """Make a symbolic link to a file, relative so that both can be moved together."""
+    target = os.path.relpath(source, Path(path).parent)
+    write_atomically(path, lambda temporary: temporary.symlink_to(target))
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file."""
     return json.loads(Path(path).read_text())

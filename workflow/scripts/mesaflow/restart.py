@@ -66,6 +66,6 @@ class Restart:
         return self.folder / f"block-{i}.npz"
 
 
-def restart_folder(run: str, name: str, key: str) -> Path:
+def restart_folder(results: Path, name: str, key: str) -> Path:
     """Return the folder of a simulation's restart files, beside the run's results."""
-    return Path("results") / run / ".restart" / f"{name}-{key}"
+    return results / ".restart" / f"{name}-{key}"

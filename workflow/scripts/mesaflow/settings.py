@@ -15,12 +15,15 @@ from .checks import check_network
 from .errors import InputError
 from .kinds import resolve_observables
 
+_Loader = getattr(
+    yaml, "CSafeLoader", yaml.SafeLoader
+)  # ten times as fast where libyaml is there; every job reads the schema
 _SCHEMA = Path(__file__).with_name("config.schema.yaml")  # a link, which an installed package replaces by the file
 
 
 def load_schema(path: Path = _SCHEMA) -> dict:
     """Read the JSON Schema of the configuration from YAML."""
-    return yaml.safe_load(Path(path).read_text())
+    return yaml.load(Path(path).read_text(), _Loader)
 
 
 def resolve_config(config: dict, schema: dict) -> dict:

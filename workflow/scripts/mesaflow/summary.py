@@ -5,7 +5,14 @@ import math
 import pandas as pd
 
 
-def summarise(run: str, rounds: pd.DataFrame, states: pd.DataFrame, diagnostics: dict, reference_state: str) -> str:
+def summarise(
+    run: str,
+    rounds: pd.DataFrame,
+    states: pd.DataFrame,
+    diagnostics: dict,
+    reference_state: str,
+    costs: pd.DataFrame,
+) -> str:
     """Summarise a run.
 
     Args:
@@ -14,6 +21,7 @@ def summarise(run: str, rounds: pd.DataFrame, states: pd.DataFrame, diagnostics:
         states: The table of states.
         diagnostics: The diagnostics of the free energies, with the verdict.
         reference_state: The state whose free energy is zero.
+        costs: The table of costs.
 
     Returns:
         The summary, a few lines of text.
@@ -26,6 +34,7 @@ def summarise(run: str, rounds: pd.DataFrame, states: pd.DataFrame, diagnostics:
         f"simulated    {last['md_ns_total']:.1f} ns in seeds and rounds, {diagnostics['md_ns']:.1f} ns in production; "
         f"{int(rounds['n_failed_windows'].sum()) + diagnostics['n_failed_windows']} windows failed"
     )
+    lines.append(f"cost         {_describe_cost(costs, run)}")
     for column in rounds.columns:
         if column.startswith("n_bins_visited_"):
             name = column.removeprefix("n_bins_visited_")
@@ -50,3 +59,9 @@ def summarise(run: str, rounds: pd.DataFrame, states: pd.DataFrame, diagnostics:
         f"  results/{run}/round-*/, production/  encoders, windows and trajectories",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _describe_cost(costs: pd.DataFrame, run: str) -> str:
+    shared = costs.loc[costs["folder"] != run, "core_hours"].sum()
+    text = f"{costs['wall_hours'].sum():.2f} hours of jobs, {costs['core_hours'].sum():.2f} core hours"
+    return f"{text}, {shared:.2f} of them shared with other runs" if shared else text

@@ -1,0 +1,164 @@
+"""The runs of one invocation: that of the configuration, those of its sweep, and the folders that they share."""
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from .checks import check_references
+from .errors import InputError
+from .paths import Source, look_up, resolve_paths
+from .settings import resolve_config
+from .sweep import STEPS, Sweep, read_sweep, shared_name, shared_pattern, step_of_shared_name
+
+_WITHOUT_INPUTS = (
+    "run",
+    "random_seed",
+    "sweep",
+)  # runs that differ in no more than these need one check of their inputs
+
+
+class Runs(dict):
+    """The resolved configuration of every run by its name: the base at once, the others once they are asked for.
+
+    A job needs one run and should not wait for the configurations of all.
+
+    Attributes:
+        base: The name of the run that the configuration itself describes.
+        sweep: The table of the others; without rows where the configuration names none.
+    """
+
+    def __init__(
+        self,
+        given: dict,
+        schema: dict,
+        sources: Iterable[Source] = (),
+        home: Path | None = None,
+        check: Callable[[dict], None] | None = None,
+    ) -> None:
+        """Resolve the configuration.
+
+        Args:
+            given: The configuration as the user gave it.
+            schema: The schema.
+            sources: The files that it comes from, the one that overrides the others first.
+            home: The folder of mesaflow.
+            check: Checks the inputs of a resolved configuration.
+
+        Raises:
+            InputError: If the configuration, or the form of its table of runs, is faulty.
+        """
+        super().__init__()
+        self._checked: set[str] = set()
+        self._given, self._schema, self._sources, self._home, self._check = given, schema, list(sources), home, check
+        resolved = self._resolve(given, self._sources)
+        self.base = resolved["run"]
+        if step_of_shared_name(self.base):
+            raise InputError(f"run is {self.base!r}, as folders are named that runs share; give it another name.")
+        self[self.base] = resolved
+        table = resolved["sweep"]
+        self.sweep = read_sweep(table, schema) if table else Sweep(Path("sweep.tsv"), {})
+
+    def __missing__(self, run: str) -> dict:
+        """Resolve a run of the sweep, or find one that shares a folder.
+
+        Raises:
+            InputError: If there is no such run, or its row is faulty.
+        """
+        step = step_of_shared_name(run)
+        if step:
+            self[run] = self._find_sharing(run, step)
+        elif run in self.sweep.rows:
+            self[run] = self._configure(run)
+        else:
+            raise KeyError(run)
+        return self[run]
+
+    def of_sweep(self) -> list[str]:
+        """Return the names of the runs of the sweep, all of them resolved and checked.
+
+        Raises:
+            InputError: If there is no sweep, or rows are faulty, with one line for each fault.
+        """
+        if not self.sweep.rows:
+            raise InputError("sweep is null, and there is no table to take runs from; give it the path of one.")
+        if self.base == self.sweep.name:
+            raise InputError(
+                f"run is {self.base!r} as the table {self.sweep.path}, and their results would mix; rename one."
+            )
+        faults = []
+        for run in self.sweep.rows:
+            try:
+                if run == self.base:
+                    self._require_base(self._configure(run))
+                self[run]
+            except InputError as error:
+                faults += str(error).splitlines()
+        if faults:
+            raise InputError("\n".join(faults))
+        return list(self.sweep.rows)
+
+    def owners_pattern(self, step: str) -> str:
+        """Return a regular expression of the folders in which a step is done."""
+        return "|".join([re.escape(self.base), shared_pattern(step)])
+
+    def members_pattern(self, step: str) -> str:
+        """Return a regular expression of the folders in which a step is a link to another folder's."""
+        rows = [re.escape(run) for run in self.sweep.rows if run != self.base]
+        return "|".join([*rows, shared_pattern(*(other for other in STEPS if other != step))])
+
+    def pattern(self) -> str:
+        """Return a regular expression of the names of all runs and of what they share."""
+        return "|".join([*map(re.escape, {self.base: None} | self.sweep.rows), shared_pattern(*STEPS)])
+
+    def varied(self, run: str) -> dict[str, Any]:
+        """Return a run's values of the keys in which runs of the sweep differ, by dotted keys."""
+        keys = dict.fromkeys(key for row in self.sweep.rows.values() for key in row)
+        return {key: look_up(self[run], key.split(".")) for key in keys}
+
+    def owner(self, run: str, step: str) -> str:
+        """Name the run or shared folder that does a step for a run: the base where its configuration is the same."""
+        name = shared_name(step, self[run])
+        return self.base if name == shared_name(step, self[self.base]) else name
+
+    def shared_steps(self, run: str) -> dict[str, str]:
+        """Return the steps that a run does not do itself, each with the run or folder that does it."""
+        owners = {step: self.owner(run, step) for step in STEPS}
+        return {step: owner for step, owner in owners.items() if owner != run}
+
+    def _configure(self, run: str) -> dict:
+        config, source = self.sweep.configure(run, self._given)
+        try:
+            return self._resolve(config, [source, *self._sources])
+        except InputError as error:
+            raise self.sweep.locate(error, run) from error
+
+    def _resolve(self, given: dict, sources: list[Source]) -> dict:
+        resolved = resolve_paths(resolve_config(given, self._schema), self._schema, sources, self._home)
+        check_references(resolved)
+        inputs = json.dumps(
+            {key: value for key, value in resolved.items() if key not in _WITHOUT_INPUTS}, sort_keys=True
+        )
+        if self._check and inputs not in self._checked:
+            self._check(resolved)
+            self._checked.add(inputs)
+        return resolved
+
+    def _require_base(self, row: dict) -> None:
+        """Refuse a row that has the name of the base and other settings."""
+        base = self[self.base] | {"sweep": None}
+        changed = [key for key in row if row[key] != base[key]]
+        if changed:
+            error = InputError(
+                f"{changed[0]} is not that of the configuration, whose run has this name; rename one of them."
+            )
+            raise self.sweep.locate(error, self.base)
+
+    def _find_sharing(self, folder: str, step: str) -> dict:
+        for run in self.sweep.rows:
+            if shared_name(step, self[run]) == folder:
+                return self[run]
+        raise InputError(
+            f"results/{folder} is shared by no run of this sweep; ask for results of {', '.join(self.sweep.rows)}."
+        )

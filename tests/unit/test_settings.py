@@ -238,8 +238,14 @@ def test_a_missing_section_is_told_by_its_required_keys(schema):
 @pytest.mark.parametrize(
     ("key", "line"),
     [
-        ("system", "a molecule comes from one of system.structure, system.sequence and system.pdb_id, but none is given"),
-        ("system.structure", "a molecule comes from one of system.structure, system.sequence and system.pdb_id, but none"),
+        (
+            "system",
+            "a molecule comes from one of system.structure, system.sequence and system.pdb_id, but none is given",
+        ),
+        (
+            "system.structure",
+            "a molecule comes from one of system.structure, system.sequence and system.pdb_id, but none",
+        ),
         ("system.force_field", "system.force_field is empty; name force-field files"),
     ],
 )

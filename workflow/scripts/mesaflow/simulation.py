@@ -28,6 +28,9 @@ _TIMED_PARTICLE_STEPS = 20_000  # which the slowest platform does in seconds
 _RAMP_STEPS = 50  # between two raises of the force constant while it is ramped up
 _CONSTRAINT_TOLERANCE = 1e-6
 _GPU_PLATFORMS = ("CUDA", "HIP", "OpenCL")
+_CHECK_INTERVAL = (
+    0.5  # ps between two looks at the energies, each of which costs a step; friction cools heat over some ps
+)
 _HOTTEST = 10.0  # kinetic energy, relative to the thermal one, beyond which a simulation has exploded
 
 
@@ -267,6 +270,7 @@ def simulate(
     context = create_context(system, dynamics, random_seed)
     integrator = context.getIntegrator()
     hottest = _HOTTEST * 1.5 * system.getNumParticles() * thermal_energy(dynamics.temperature)
+    frames_per_check = max(1, round(_CHECK_INTERVAL / (schedule.steps_per_frame * dynamics.timestep)))
     resumed = restart.load()
     if resumed is None:
         blocks, n_done = [], 0
@@ -284,7 +288,8 @@ def simulate(
         on_steps(n_done * schedule.steps_per_frame)
     while n_done < schedule.n_frames:
         frames = []
-        for frame in range(n_done, min(n_done + schedule.frames_per_block, schedule.n_frames)):
+        end = min(n_done + schedule.frames_per_block, schedule.n_frames)
+        for frame in range(n_done, end):
             first_step = frame * schedule.steps_per_frame
             if restraint is None or first_step >= schedule.ramp_steps:
                 _step(integrator, schedule.steps_per_frame)
@@ -293,8 +298,10 @@ def simulate(
                     restraint.force_constant = full_force_constant * min(1.0, (step + 1) / schedule.ramp_steps)
                     _step(integrator, min(_RAMP_STEPS, first_step + schedule.steps_per_frame - step))
                 restraint.force_constant = full_force_constant
-            frames.append(_observe(context, restraint, hottest, solvent))
             ending = must_end()
+            if ending or frame + 1 == end or (frame + 1) % frames_per_check == 0:
+                _check_energies(context, hottest)
+            frames.append(_observe(context, restraint, solvent))
             if ending:
                 break
         block = {name: np.array([frame[name] for frame in frames]) for name in frames[0]}
@@ -314,18 +321,28 @@ def _step(integrator: openmm.Integrator, n_steps: int) -> None:
         raise SimulationFailure(str(error)) from error
 
 
-def _observe(
-    context: openmm.Context, restraint: HarmonicRestraint | None, hottest: float, solvent: "Solvent | None"
-) -> dict[str, np.ndarray]:
-    """Read a frame and check it; ``hottest`` is the largest kinetic energy [kJ/mol] of a sound simulation."""
-    state = context.getState(positions=True, energy=True)
-    positions = state.getPositions(asNumpy=True).value_in_unit(unit.nanometer)
+def _check_energies(context: openmm.Context, hottest: float) -> None:
+    """Refuse what has exploded; ``hottest`` is the largest kinetic energy [kJ/mol] of a sound simulation."""
+    state = context.getState(energy=True)
     potential = state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)
     kinetic = state.getKineticEnergy().value_in_unit(unit.kilojoule_per_mole)
-    if not (np.isfinite(positions).all() and np.isfinite(potential) and kinetic < hottest):
+    if not (np.isfinite(potential) and kinetic < hottest):
         raise SimulationFailure(
             f"exploded at {state.getTime()}: potential energy {potential:.3g}, kinetic energy {kinetic:.3g} kJ/mol"
         )
+
+
+def _observe(
+    context: openmm.Context, restraint: HarmonicRestraint | None, solvent: "Solvent | None"
+) -> dict[str, np.ndarray]:
+    """Read a frame."""
+    state = context.getState(positions=True)
+    positions = np.empty((context.getSystem().getNumParticles(), 3))
+    state._getVectorAsNumpy(
+        openmm.State.Positions, positions
+    )  # the public way attaches units, which takes longer than a step
+    if not np.isfinite(positions).all():
+        raise SimulationFailure(f"exploded at {state.getTime()}: coordinates are not finite")
     if solvent is not None:
         positions = solvent.take_solute(positions)
     observed = {"positions": positions.astype(np.float32)}

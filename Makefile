@@ -22,6 +22,7 @@ lint: venv
 
 bench: venv
 	PYTHONPATH=workflow/scripts OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/bench_bias.py
+	PYTHONPATH=workflow/scripts $(BIN)/python tests/benchmarks/bench_protein.py
 	PYTHONPATH=workflow/scripts $(BIN)/python tests/benchmarks/bench_training.py
 	$(BIN)/python tests/benchmarks/bench_planning.py
 

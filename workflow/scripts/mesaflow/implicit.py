@@ -7,6 +7,8 @@ from openmm.app.internal.customgbforces import GBSAGBn2Force, GBSAOBC2Force
 from .errors import InputError
 
 _MODELS = {"obc2": GBSAOBC2Force, "gbn2": GBSAGBn2Force}
+_WATER_DIELECTRIC = 78.5  # of OpenMM's formula; its own force has another by default
+_OBC2_OFFSET = 0.009  # nm, by which Born radii are smaller in the model than its intrinsic radii
 _BONDED = {  # how to read a term of each force, add it to another, and how many of what is read are particles
     openmm.HarmonicBondForce: ("getNumBonds", "getBondParameters", "addBond", 2),
     openmm.HarmonicAngleForce: ("getNumAngles", "getAngleParameters", "addAngle", 3),
@@ -38,6 +40,30 @@ def add_implicit_solvent(system: openmm.System, topology: app.Topology, model: s
     force.finalize()
     force.setNonbondedMethod(openmm.CustomNonbondedForce.NoCutoff)
     system.addForce(force)
+    if model == "obc2":
+        use_native_obc2(system)
+
+
+def use_native_obc2(system: openmm.System) -> None:
+    """Replace OBC2 written out as a formula by OpenMM's own force, which takes a fifth of the time on the CPU platform.
+
+    Both are the model of Onufriev et al. with the ACE approximation of surface energies.
+
+    Args:
+        system: A system with OBC2 as OpenMM's force-field files make it; one that has OpenMM's own force stays as it is.
+    """
+    forces = list(system.getForces())
+    written_out = [i for i, force in enumerate(forces) if isinstance(force, openmm.CustomGBForce)]
+    if not written_out:
+        return
+    native = openmm.GBSAOBCForce()
+    native.setSolventDielectric(_WATER_DIELECTRIC)
+    formula = forces[written_out[0]]
+    for i in range(formula.getNumParticles()):
+        charge, radius, scaled_radius = formula.getParticleParameters(i)
+        native.addParticle(charge, radius + _OBC2_OFFSET, scaled_radius / radius)
+    system.removeForce(written_out[0])
+    system.addForce(native)
 
 
 def relaxation_system(system: openmm.System, topology: app.Topology) -> openmm.System:

@@ -11,7 +11,7 @@ from openmm import app, unit
 
 from .errors import InputError
 from .files import write_atomically
-from .implicit import add_implicit_solvent
+from .implicit import add_implicit_solvent, use_native_obc2
 from .solvation import (
     PADDING,
     box_vectors,
@@ -120,13 +120,16 @@ def build_system(
         return _create_with_own_forces(structure, create_system, solvent, keywords)
     loaded = create_force_field(force_field, solvent)
     try:
-        return loaded.createSystem(structure.topology, **keywords)
+        system = loaded.createSystem(structure.topology, **keywords)
     except Exception as error:  # a missing template is a ValueError, a broken file almost anything
         raise InputError(
             f"system.force_field {force_field} does not fit system.structure: {_first_line(error)} "
             "Check its hydrogens, its termini (system.add_hydrogens: true adds those of a protein) and the force field's "
             "residue names."
         ) from error
+    if solvent == "obc2":
+        use_native_obc2(system)
+    return system
 
 
 def _create_with_own_forces(structure: Structure, create_system: Callable, solvent: str, keywords: dict):

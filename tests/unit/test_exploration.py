@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mesaflow import exploration
-from mesaflow.exploration import Batch, has_converged, run_batch
+from mesaflow.exploration import Batch, run_batch
 from mesaflow.randomness import derive_seed
 from mesaflow.simulation import Dynamics, Schedule, SimulationFailure, simulate
 
@@ -149,30 +149,3 @@ def test_steps_are_reported(run):
     steps = []
     run([row(0), row(1)], on_steps=steps.append)
     assert sum(steps) == 2 * 200
-
-
-@pytest.mark.parametrize(
-    ("n_bins", "expected"),
-    [
-        ([100, 100, 100, 100], True),
-        ([100, 100.9, 100.9, 100.9], True),
-        ([100, 101, 101, 101], False),
-        ([50, 100, 100, 100, 100], True),
-        ([100, 100, 100, 102], False),
-        ([100, 102, 102, 102, 102], True),
-        ([100, 100, 100], False),
-        ([100], False),
-    ],
-)
-def test_convergence_needs_three_rounds_that_add_less_than_a_hundredth(n_bins, expected):
-    assert has_converged([{"map": n} for n in n_bins], growth=0.01, n_rounds=3) is expected
-
-
-def test_every_map_must_have_converged():
-    still, growing = [100, 100, 100], [100, 110, 120]
-    assert has_converged([{"a": a, "b": a} for a in still], 0.01, 2)
-    assert not has_converged([{"a": a, "b": b} for a, b in zip(still, growing, strict=True)], 0.01, 2)
-
-
-def test_without_maps_nothing_converges():
-    assert not has_converged([{}, {}, {}, {}], 0.01, 2)

@@ -88,6 +88,14 @@ def test_run_that_has_not_converged_says_so(rounds, states, diagnostics, costs):
     assert words_after(text, "coverage")[0] == "410 bins of phi_psi"
 
 
+def test_summary_says_why_the_rounds_have_converged_or_not(rounds, states, diagnostics, costs):
+    rounds["convergence_reason"] = ["first", "because of this", "because of that"]
+    lines = [line.strip() for line in summarise("adp", rounds, states, diagnostics, "C7eq", costs).split("\n")]
+    assert lines[lines.index("rounds       2 with windows, converged") + 1] == "because of that"
+    lines = [line.strip() for line in summarise("adp", rounds[:2], states, diagnostics, "C7eq", costs).split("\n")]
+    assert lines[lines.index("rounds       2 with windows, not converged") + 1] == "because of this"
+
+
 def test_what_was_left_out_is_noted(rounds, states, diagnostics, costs):
     text = summarise("adp", rounds, states, diagnostics | {"notes": ["2 windows are left out."]}, "C7eq", costs)
     assert words_after(text, "note") == ["2 windows are left out."]

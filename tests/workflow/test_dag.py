@@ -33,6 +33,8 @@ def test_two_rounds_and_production_are_three_stages(jobs_of_two_rounds):
         "assess_round": 2,
         "summarise_rounds": 1,
         "estimate_free_energy": 1,
+        "tabulate_convergence": 1,
+        "plot_convergence": 1,
         "tabulate_latent": 3,
         "plot_latent": 3,
         "describe_cvs": 1,  # of all stages

@@ -389,18 +389,22 @@ def production_samples(wildcards) -> list[str]:
 
 
 def round_results(wildcards) -> dict[str, list[str] | str]:
-    """Return what a round made, with the observables of all frames up to it and the assessment before it."""
+    """Return what a round made and learned from, the observables of all frames up to it, and the round before it."""
     folder = f"results/{wildcards.run}"
     number = int(wildcards.round)
     stage = f"round-{number}"
     results = {
         "manifest": f"{folder}/{stage}/windows.tsv",
         "training": f"{folder}/{stage}/training.json",
+        "encoder": f"{folder}/{stage}/encoder.npz",
+        "training_set": f"{folder}/{stage}/training_set.npz",
+        "samples": batch_files(wildcards, stage, "samples.parquet"),
         "statuses": batch_files(wildcards, stage, "status.json"),
         "observables": observables_up_to(wildcards, number),
     }
     if number > 1:
         results["previous"] = f"{folder}/round-{number - 1}/assessment.json"
+        results["previous_encoder"] = f"{folder}/round-{number - 1}/encoder.npz"
     return results
 
 

@@ -250,6 +250,56 @@ rule plot_coverage_growth:
         "../scripts/plot_coverage_growth.py"
 
 
+rule tabulate_convergence:
+    input:
+        rounds="results/{run}/rounds.csv",
+    output:
+        table="results/{run}/figures/convergence.csv",
+    log:
+        "logs/{run}/figures/tabulate_convergence.log",
+    benchmark:
+        "benchmarks/{run}/figures/tabulate_convergence.tsv"
+    conda:
+        "../../envs/simulation.yaml"
+    resources:
+        runtime=growing(10),
+        mem_mb=growing(2000),
+    params:
+        convergence=convergence_thresholds,
+    message:
+        "{wildcards.run}: tabulating the evidence for convergence"
+    script:
+        "../scripts/tabulate_convergence.py"
+
+
+rule plot_convergence:
+    input:
+        table="results/{run}/figures/convergence.csv",
+    output:
+        svg=report(
+            "results/{run}/figures/convergence.svg",
+            caption="../report/convergence.rst",
+            category="Exploration",
+            labels={"run": "{run}", "figure": "evidence for convergence"},
+        ),
+        png="results/{run}/figures/convergence.png",
+    log:
+        "logs/{run}/figures/plot_convergence.log",
+    benchmark:
+        "benchmarks/{run}/figures/plot_convergence.tsv"
+    conda:
+        "../../envs/simulation.yaml"
+    resources:
+        runtime=growing(10),
+        mem_mb=growing(2000),
+    params:
+        figures=drawing_settings,
+    message:
+        "{wildcards.run}: drawing the evidence for convergence"
+    script:
+        "../scripts/plot_convergence.py"
+
+
 rule plot_free_energy:
     input:
         table="results/{run}/free_energy/fes_{axes}.csv",

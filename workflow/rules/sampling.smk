@@ -163,7 +163,7 @@ rule assess_round:
         "../../envs/simulation.yaml"
     resources:
         runtime=growing(10),
-        mem_mb=growing(2000),
+        mem_mb=growing(4000),
     params:
         convergence=convergence_settings,
         coverage=settings("coverage"),

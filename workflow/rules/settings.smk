@@ -2,7 +2,8 @@
 
 DATA_KEYS = ("atoms", "reference", "validation_fraction", "validation_block_frames", "max_frames", "thinning")
 NETWORK_KEYS = ("inputs", "outputs", "n_cvs", "cv_layer", "hidden_layers")
-DRIVER_KEYS = ("n_rounds", "windows_per_batch", "convergence_growth", "convergence_rounds")
+CONVERGENCE_KEYS = ("convergence_growth", "convergence_correlation", "convergence_lost_windows", "convergence_rounds")
+DRIVER_KEYS = ("n_rounds", "windows_per_batch", *CONVERGENCE_KEYS)
 RELAXATION_KEYS = ("n_candidates", "max_energy_kJ_per_mol")
 EXTENSION_KEYS = ("extend_ns", "length_ps")
 SIMULATION_KEYS = ("length_ps", "save_interval_ps", "ramp_ps", "max_attempts")
@@ -116,8 +117,11 @@ def extension_settings(wildcards) -> dict:
 
 def convergence_settings(wildcards) -> dict:
     """Return when to stop, and the simulated time [ns] before the first round."""
-    section = RUNS[wildcards.run]["exploration"]
-    return keep(section, ("convergence_growth", "convergence_rounds")) | {"seed_ns": seed_ns(wildcards)}
+    return convergence_thresholds(wildcards) | {"seed_ns": seed_ns(wildcards)}
+
+
+def convergence_thresholds(wildcards) -> dict:
+    return keep(RUNS[wildcards.run]["exploration"], CONVERGENCE_KEYS)
 
 
 def training_atoms(wildcards) -> str:

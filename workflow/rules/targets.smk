@@ -62,6 +62,7 @@ def figures_of(run: str) -> list[str]:
     open_stages = [stage for stage in stages if RUNS[run][network_section(stage)]["n_cvs"] == "auto"]
     names = [
         "training",
+        "convergence",
         "cv_correlations",
         "cv_gradients",
         *(f"latent_{stage}" for stage in stages),

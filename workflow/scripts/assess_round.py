@@ -1,12 +1,65 @@
 """Judge a round: what it cost, what it added, and whether more rounds are worth while."""
 
+import numpy as np
 import pandas as pd
 
+from mesaflow.convergence import (
+    CVS,
+    Criteria,
+    Evidence,
+    Judgement,
+    agreement_of,
+    count_cells,
+    growth_exponent,
+    judge,
+    lost_windows,
+)
 from mesaflow.coverage import axes_of, count_outside, visited_bins
-from mesaflow.exploration import has_converged
+from mesaflow.dataset import TrainingSet
+from mesaflow.encoder import Encoder
 from mesaflow.files import read_json, write_json
+from mesaflow.manifest import center_columns, read_manifest
 from mesaflow.progress import log_to
 from mesaflow.units import PICOSECONDS_PER_NANOSECOND
+
+
+def gather_evidence(
+    rows: list[dict],
+    samples: pd.DataFrame,
+    training_set: TrainingSet,
+    encoder: Encoder,
+    previous_encoder: Encoder | None,
+    n_bins: dict[str, tuple[int, int]],
+) -> Evidence:
+    """Gather what a round says about convergence.
+
+    Args:
+        rows: Its window manifest.
+        samples: The samples of its windows.
+        training_set: The frames before it.
+        encoder: Its encoder.
+        previous_encoder: The encoder of the round before, if there is one.
+        n_bins: For each map the number of bins visited before and after it.
+    """
+    smallest = mean = None
+    if previous_encoder is not None:
+        smallest, mean = agreement_of(encoder, previous_encoder, training_set.frames)
+    if not rows:  # no boundary is left
+        return Evidence(dict.fromkeys([*n_bins, CVS], 0.0), smallest, mean, 0.0)
+    names = [f"cv_{k + 1}" for k in range(encoder.n_cvs)]
+    old, new = encoder.evaluate(training_set.frames), samples[names].to_numpy()
+    n_bins = n_bins | {CVS: count_cells(old, new, encoder.periods)}
+    growth = {name: growth_exponent(*pair, len(old), len(old) + len(new)) for name, pair in n_bins.items()}
+    centers = np.array([[row[column] for column in center_columns(encoder.n_cvs)] for row in rows])
+    starts = old[training_set.find([(row["start_trajectory"], row["start_frame"]) for row in rows])]
+    windows = np.searchsorted([row["window"] for row in rows], samples["window"])
+    lost = lost_windows(centers, starts, new, windows, encoder.periods)
+    return Evidence(growth, smallest, mean, len(lost) / len(rows))
+
+
+def read_samples(paths: list[str]) -> pd.DataFrame:
+    """Read the samples of all batches; without batches there are none."""
+    return pd.concat([pd.DataFrame(), *(pd.read_parquet(path) for path in paths)], ignore_index=True)
 
 
 def main(snakemake):
@@ -17,19 +70,36 @@ def main(snakemake):
         tables = [pd.read_parquet(path) for path in snakemake.input.observables]
         statuses = [status for path in snakemake.input.statuses for status in read_json(path)["windows"]]
         finished = [status for status in statuses if status["outcome"] == "finished"]
-
-        def count_bins(n_stages: int) -> dict[str, int]:
-            table = pd.concat(tables[:n_stages], ignore_index=True)
-            return {name: int(visited_bins(table, axes).sum()) for name, axes in maps.items()}
-
-        n_bins = [count_bins(n) for n in range(1, len(tables) + 1)]
         everything = pd.concat(tables, ignore_index=True)
+        before = pd.concat(tables[:-1], ignore_index=True)
+        n_bins = {
+            name: tuple(int(visited_bins(table, axes).sum()) for table in (before, everything))
+            for name, axes in maps.items()
+        }
         limited = {name: axes for name, axes in maps.items() if not all(axis.covers_everything for axis in axes)}
         n_outside = {name: count_outside(everything, axes) for name, axes in limited.items()}
         previous = read_json(snakemake.input.previous) if snakemake.input.get("previous") else None
-        converged = (previous is not None and previous["converged"]) or has_converged(
-            n_bins, settings["convergence_growth"], settings["convergence_rounds"]
-        )
+        if previous is not None and previous["converged"]:
+            evidence = Evidence(dict.fromkeys([*maps, CVS]), None, None, None)
+            judgement = Judgement({}, previous["n_rounds_met"], True, previous["convergence_reason"])
+        else:
+            encoder_before = snakemake.input.get("previous_encoder")
+            evidence = gather_evidence(
+                read_manifest(snakemake.input.manifest),
+                read_samples(snakemake.input.samples),
+                TrainingSet.load(snakemake.input.training_set),
+                Encoder.load(snakemake.input.encoder),
+                Encoder.load(encoder_before) if encoder_before else None,
+                n_bins,
+            )
+            criteria = Criteria(
+                growth=settings["convergence_growth"],
+                correlation=settings["convergence_correlation"],
+                lost=settings["convergence_lost_windows"],
+                n_rounds=settings["convergence_rounds"],
+            )
+            judgement = judge(evidence, criteria, previous["n_rounds_met"] if previous else 0)
+            log.info("%s: %s", "converged" if judgement.converged else "not converged", judgement.reason)
         md_before = previous["md_ns_total"] if previous else settings["seed_ns"]
         md_round = sum(status["length_ps"] for status in finished) / PICOSECONDS_PER_NANOSECOND
         training = read_json(snakemake.input.training)
@@ -40,9 +110,20 @@ def main(snakemake):
             "n_retried_windows": sum(status["n_attempts"] > 1 for status in finished),
             "md_ns_total": md_before + md_round,
             "fve": training["fve_validation"],
-            **{f"n_bins_visited_{name}": count for name, count in n_bins[-1].items()},
+            **{f"n_bins_visited_{name}": after for name, (_, after) in n_bins.items()},
             **{f"n_frames_outside_{name}": count for name, count in n_outside.items()},
-            "converged": converged,
+            **{
+                f"new_bins_per_ns_{name}": (after - before) / md_round if md_round else None
+                for name, (before, after) in n_bins.items()
+            },
+            **{f"growth_{name}": value for name, value in evidence.growth.items()},
+            "agreement": evidence.agreement,
+            "agreement_mean": evidence.agreement_mean,
+            "lost_fraction": evidence.lost_fraction,
+            **{f"met_{name}": judgement.met.get(name) for name in ("growth", "agreement", "lost")},
+            "n_rounds_met": judgement.n_rounds_met,
+            "converged": judgement.converged,
+            "convergence_reason": judgement.reason,
         }
         log.info("%s", assessment)
         write_json(snakemake.output.assessment, assessment)

@@ -86,6 +86,12 @@ class TrainingSet:
         """Return the trajectory file of a frame, and its index there."""
         return self.paths[self.trajectory[frame]], int(self.frame[frame])
 
+    def find(self, sources: list[tuple[str, int]]) -> np.ndarray:
+        """Return the frames that stand at given places in trajectory files, as ``source`` tells them."""
+        numbers = {path: i for i, path in enumerate(self.paths)}
+        frames = {place: i for i, place in enumerate(zip(self.trajectory.tolist(), self.frame.tolist(), strict=True))}
+        return np.array([frames[numbers[path], frame] for path, frame in sources], dtype=int)
+
     def save(self, path: Path) -> None:
         """Write the training set to an ``.npz`` file of plain arrays."""
         names = ("atoms", "reference", *_BY_FRAME, "selected")

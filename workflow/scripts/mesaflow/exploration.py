@@ -1,4 +1,4 @@
-"""Running batches of windows, surviving those that fail, and judging rounds."""
+"""Running batches of windows, and surviving those that fail."""
 
 import logging
 from collections.abc import Callable
@@ -132,17 +132,3 @@ def _tabulate(window: int, result: dict[str, np.ndarray], dynamics: Dynamics, sc
     cvs = {f"cv_{k + 1}": result["cvs"][:, k] for k in range(result["cvs"].shape[1])}
     window_column = np.full(n_frames, window, dtype=np.int32)
     return pd.DataFrame({"window": window_column, "time_ps": times, **cvs, "bias_kJ_per_mol": result["bias"]})
-
-
-def has_converged(n_bins: list[dict[str, int]], growth: float, n_rounds: int) -> bool:
-    """Tell whether the last rounds added little.
-
-    Args:
-        n_bins: The number of bins visited in each map, after seeding and after each round.
-        growth: A round adds little when it adds less than this fraction of the bins visited before it, in every map.
-        n_rounds: How many rounds in a row must add little.
-    """
-    if len(n_bins) <= n_rounds or not n_bins[-1]:
-        return False
-    pairs = zip(n_bins[-n_rounds - 1 : -1], n_bins[-n_rounds:], strict=True)
-    return all(after[name] < before[name] * (1 + growth) for before, after in pairs for name in after)

@@ -30,6 +30,7 @@ def summarise(
     lines = [f"mesaflow run {run}", ""]
     state = "converged" if last["converged"] else "not converged"
     lines.append(f"rounds       {int((rounds['n_windows'] > 0).sum())} with windows, {state}")
+    lines += [f"             {reason}" for reason in (last.get("convergence_reason"),) if isinstance(reason, str)]
     lines.append(
         f"simulated    {last['md_ns_total']:.1f} ns in seeds and rounds, {diagnostics['md_ns']:.1f} ns in production; "
         f"{int(rounds['n_failed_windows'].sum()) + diagnostics['n_failed_windows']} windows failed"

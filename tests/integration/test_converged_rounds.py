@@ -4,12 +4,19 @@ import shutil
 
 import pandas as pd
 
+from mesaflow.files import read_json
+
 TARGETS = [  # what rounds make, and what takes over from the last one
     "results/small/rounds.csv",
     "results/small/figures/latent_round-4.svg",
     "results/small/production/windows.tsv",
 ]
-EARLY = {"convergence_growth": 1.0, "convergence_rounds": 1}  # the first round counts as adding little
+EARLY = {  # the first round fulfils every condition
+    "convergence_growth": 100.0,
+    "convergence_correlation": 0,
+    "convergence_lost_windows": 1,
+    "convergence_rounds": 1,
+}
 
 
 def test_rounds_after_convergence_hand_the_encoder_through(copy_of_finished):
@@ -23,6 +30,9 @@ def test_rounds_after_convergence_hand_the_encoder_through(copy_of_finished):
     assert list(rounds["n_windows"]) == [3, 0, 0, 0]
     assert rounds["converged"].all()
     assert rounds["md_ns_total"].nunique() == 1
+    assert rounds["convergence_reason"].nunique() == 1
+    trainings = [read_json(project.results / f"round-{i}" / "training.json") for i in (1, 2, 3, 4)]
+    assert [training.get("handed_through", False) for training in trainings] == [False, True, True, True]
 
     folders = [project.results / f"round-{i}" for i in (1, 2, 3, 4)]
     manifests = [(folder / "windows.tsv").read_text().splitlines() for folder in folders]

@@ -34,3 +34,18 @@ def test_jobs_cut_by_time_hold_the_windows_that_fit(finished):
 
 def test_other_lengths_of_jobs_change_nothing_where_windows_are_counted(finished):
     assert finished.planned(cluster={"job_minutes": 7}).keys() <= {"results/small/provenance.json"}
+
+
+def test_a_longer_extension_only_adds_simulations(copy_of_finished):
+    project = copy_of_finished("longer")  # six pieces in batches of four
+    extension = project.results / "extension"
+    whole, part = (extension / f"batch-{i}" / "samples.parquet" for i in (0, 1))
+    before = whole.stat().st_mtime_ns, part.stat().st_mtime_ns
+    rows = (extension / "windows.tsv").read_text().splitlines()
+    project.snakemake("results/small/extension/observables.parquet", production={"extend_ns": 0.09})
+    more = (extension / "windows.tsv").read_text().splitlines()
+    assert (len(rows), len(more)) == (1 + 6, 1 + 9)
+    assert more[: len(rows)] == rows
+    assert whole.stat().st_mtime_ns == before[0]
+    assert part.stat().st_mtime_ns != before[1]  # it was not full
+    assert (extension / "batch-2" / "samples.parquet").exists()

@@ -1,7 +1,10 @@
+from itertools import product
+
 import numpy as np
 import pytest
+from extend_windows import choose_starts
 
-from mesaflow.allocation import allocate, dissipated_power
+from mesaflow.allocation import dissipated_power, order_pieces
 
 
 def chain(conductances: list[float]) -> np.ndarray:
@@ -45,23 +48,54 @@ def test_the_parts_are_the_mean_over_differences():
     np.testing.assert_allclose(dissipated_power(shared, both), expected)
 
 
+def counts(power: np.ndarray, n_pieces: int, already: float) -> np.ndarray:
+    return np.bincount(order_pieces(power, n_pieces, already), minlength=len(power))
+
+
 def test_pieces_go_as_the_square_root_of_the_power():
-    assert allocate(np.array([1.0, 4.0, 9.0]), 57, already=1.0).tolist() == [9, 19, 29]
+    pieces = counts(np.array([1.0, 4.0, 9.0]), 57, already=1.0)
+    np.testing.assert_allclose(pieces, [9, 19, 29], atol=1)  # whole pieces
 
 
 def test_who_has_enough_gets_nothing_more():
-    assert allocate(np.array([0.0, 1e-6, 1.0, 1.0]), 10, already=5.0).tolist() == [0, 0, 5, 5]
+    assert counts(np.array([0.0, 1e-6, 1.0, 1.0]), 10, already=5.0).tolist() == [0, 0, 5, 5]
 
 
 @pytest.mark.parametrize("n_pieces", [0, 1, 7, 100])
 def test_all_pieces_are_given_out(n_pieces):
     power = np.random.default_rng(0).exponential(size=30)
-    pieces = allocate(power, n_pieces, already=0.7)
-    assert pieces.sum() == n_pieces
-    assert (pieces >= 0).all()
+    assert len(order_pieces(power, n_pieces, already=0.7)) == n_pieces
+
+
+def test_more_pieces_follow_after_the_first():
+    power = np.random.default_rng(0).exponential(size=30)
+    few, many = (order_pieces(power, n, already=0.7) for n in (40, 100))
+    np.testing.assert_array_equal(many[:40], few)
+
+
+@pytest.mark.parametrize("n_pieces", [1, 2, 5])
+def test_no_other_allocation_leaves_less_variance(n_pieces):
+    power, already = np.array([0.3, 5.0, 1.1]), 0.75
+    others = [p for p in product(range(n_pieces + 1), repeat=3) if sum(p) == n_pieces]
+    least = min((power / (already + np.array(pieces))).sum() for pieces in others)
+    assert (power / (already + counts(power, n_pieces, already))).sum() == pytest.approx(least)
+
+
+def test_without_any_power_nothing_is_given():
+    assert len(order_pieces(np.zeros(3), 5, 1.0)) == 0
 
 
 def test_the_allocation_is_better_than_an_even_one():
     power = np.random.default_rng(1).exponential(size=30) ** 3
-    pieces = allocate(power, 300, already=1.0)
+    pieces = counts(power, 300, already=1.0)
     assert (power / (1 + pieces)).sum() < 0.8 * (power / 11).sum()
+
+
+def test_starts_are_other_samples_until_there_are_no_more_and_stay_with_more_pieces():
+    candidates = {3: np.array([10, 11, 12]), 5: np.array([20])}
+    extends = [3, 5, 3, 5, 3, 3]
+    starts = choose_starts(extends, candidates, random_seed=1)
+    of_three = [start for start, window in zip(starts, extends, strict=True) if window == 3]
+    assert sorted(of_three[:3]) == [10, 11, 12] and of_three[3] == of_three[0]
+    assert [start for start, window in zip(starts, extends, strict=True) if window == 5] == [20, 20]
+    assert choose_starts(extends[:3], candidates, random_seed=1) == starts[:3]

@@ -1,9 +1,11 @@
 """Share further simulation among the production windows: more where free energies hang on few samples."""
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 
-from mesaflow.allocation import allocate, dissipated_power
+from mesaflow.allocation import dissipated_power, order_pieces
 from mesaflow.diagnostics import find_unconnected
 from mesaflow.encoder import Encoder
 from mesaflow.estimation import find_members
@@ -17,7 +19,7 @@ from mesaflow.units import PICOSECONDS_PER_NANOSECOND
 from mesaflow.windows import Window
 
 
-def count_pieces(
+def share_pieces(
     pool: Pool,
     rows: np.ndarray,
     weights: Weights,
@@ -26,8 +28,8 @@ def count_pieces(
     encoder: Encoder,
     n_pieces: int,
     already: float,
-) -> dict[int, int]:
-    """Return how many further pieces each window is to get, for those that get any.
+) -> list[int]:
+    """Return the window of each further piece; with more pieces the first ones stay the same.
 
     What counts are the free energies of the states, and of all windows, which together weigh as much as one state.
     """
@@ -38,8 +40,27 @@ def count_pieces(
     power = dissipated_power(shared, np.eye(len(inside)) - 1 / len(inside))
     for current in ends.T:
         power += dissipated_power(shared, current[:, None] - current.mean())
-    pieces = allocate(power, n_pieces, already)
-    return {int(weights.windows[k]): int(n) for k, n in zip(inside, pieces, strict=True) if n}
+    return [int(weights.windows[inside[k]]) for k in order_pieces(power, n_pieces, already)]
+
+
+def choose_starts(extends: list[int], candidates: dict[int, np.ndarray], random_seed: int) -> list[int]:
+    """Choose the sample that each piece starts from, no sample of a window again before all have been chosen.
+
+    Args:
+        extends: The window of each piece.
+        candidates: The rows of samples of each window.
+        random_seed: Seeds the choice.
+    """
+    shuffled = {
+        window: np.random.default_rng(derive_seed(random_seed, "extension", "starts", window)).permutation(rows)
+        for window, rows in candidates.items()
+    }
+    n_given = dict.fromkeys(candidates, 0)
+    starts = []
+    for window in extends:
+        starts.append(int(shuffled[window][n_given[window] % len(shuffled[window])]))
+        n_given[window] += 1
+    return starts
 
 
 def main(snakemake):
@@ -65,17 +86,18 @@ def main(snakemake):
             table = pd.read_parquet(snakemake.input.observables).iloc[weights.rows]
             members = find_members(table, settings)
             already = 1 - ramp / extension["length_ps"]
-            counts = count_pieces(pool, rows, weights, members, settings["reference_state"], encoder, n_pieces, already)
-            rng = np.random.default_rng(derive_seed(random_seed, "extension", "starts"))
+            extends = share_pieces(
+                pool, rows, weights, members, settings["reference_state"], encoder, n_pieces, already
+            )
             centers = {row["window"]: [row[column] for column in center_columns(encoder.n_cvs)] for row in manifest}
             force_constants = dict(zip(pool.restraints.windows, pool.restraints.force_constants, strict=True))
-            for window, count in counts.items():
-                candidates = rows[pool.samples["window"].to_numpy()[rows] == window]
-                for row in rng.choice(candidates, size=count, replace=count > len(candidates)):
-                    path, frame = sources[row]
-                    windows.append(Window(np.array(centers[window]), float(force_constants[window]), frame))
-                    starts.append((path, frame))
-                    extends.append(window)
+            window_of_row = pool.samples["window"].to_numpy()[rows]
+            candidates = {window: rows[window_of_row == window] for window in sorted({*extends})}
+            for window, row in zip(extends, choose_starts(extends, candidates, random_seed), strict=True):
+                path, frame = sources[row]
+                windows.append(Window(np.array(centers[window]), float(force_constants[window]), frame))
+                starts.append((path, frame))
+            counts = Counter(extends)
             log.info(
                 "%d pieces for %d windows, at most %d for one",
                 len(windows),

@@ -60,6 +60,8 @@ def test_every_frame_remembers_its_source(two_trajectories):
     assert two_trajectories.source(59) == ("a.dcd", 59)
     assert two_trajectories.source(60) == ("b.dcd", 0)
     assert two_trajectories.source(104) == ("b.dcd", 44)
+    chosen = [104, 3, 60]
+    np.testing.assert_array_equal(two_trajectories.find([two_trajectories.source(i) for i in chosen]), chosen)
 
 
 @given(

@@ -284,6 +284,7 @@ def test_every_figure_has_its_picture_and_its_table(results):
     coverage = yaml.safe_load((results / "config.yaml").read_text())["coverage"]
     names = [
         "training",
+        "convergence",
         "cv_correlations",
         "cv_gradients",
         *(f"latent_{stage}" for stage in N_CVS),

@@ -279,6 +279,7 @@ def training_data(wildcards) -> dict[str, list[str] | str]:
     if before != "seed":
         data["samples"] = batch_files(wildcards, before, "samples.parquet")
         data["previous"] = f"results/{wildcards.run}/{before}/training_set.npz"
+        data["manifest"] = ancient(f"results/{wildcards.run}/{before}/windows.tsv")  # tells which trajectories there are
     return data
 
 
@@ -364,6 +365,12 @@ def start_trajectories(wildcards) -> list[str]:
 
 def stage_trajectories(wildcards) -> list[str]:
     return trajectories_of(wildcards, wildcards.trajectories)
+
+
+def stage_manifest(wildcards) -> list[str]:
+    """Return the manifest that tells which trajectories a stage has; only as an input does a changed one change others."""
+    unbiased = wildcards.trajectories in ("seed", "unbiased")
+    return [] if unbiased else [f"results/{wildcards.run}/{wildcards.trajectories}/windows.tsv"]
 
 
 def encoder_of_stage(wildcards) -> str:

@@ -35,6 +35,7 @@ rule estimate_free_energy:
 rule project_free_energy:
     input:
         weights="results/{run}/free_energy/weights.npz",
+        manifests=expand("results/{{run}}/{stage}/windows.tsv", stage=("production", "extension")),
         samples=production_samples,
         observables=expand("results/{{run}}/{stage}/observables.parquet", stage=("production", "extension")),
         encoder="results/{run}/production/encoder.npz",

@@ -125,6 +125,7 @@ rule run_windows:
 
 rule measure_observables:
     input:
+        manifest=stage_manifest,
         trajectories=stage_trajectories,
         topology="results/{run}/system/topology.pdb",
         imported=imported_topologies,

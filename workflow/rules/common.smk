@@ -279,7 +279,9 @@ def training_data(wildcards) -> dict[str, list[str] | str]:
     if before != "seed":
         data["samples"] = batch_files(wildcards, before, "samples.parquet")
         data["previous"] = f"results/{wildcards.run}/{before}/training_set.npz"
-        data["manifest"] = ancient(f"results/{wildcards.run}/{before}/windows.tsv")  # tells which trajectories there are
+        data["manifest"] = ancient(
+            f"results/{wildcards.run}/{before}/windows.tsv"
+        )  # tells which trajectories there are
     return data
 
 

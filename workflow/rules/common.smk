@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 WORKFLOW = Path(workflow.current_basedir).parent
@@ -17,6 +18,7 @@ from mesaflow.kinds import kind_of, reference_files
 from mesaflow.knee import candidate_numbers
 from mesaflow.manifest import read_manifest, split_into_batches, windows_within
 from mesaflow.paths import Source
+from mesaflow.published import check_validation, cores_of, profiles_of
 from mesaflow.runs import Runs
 from mesaflow.settings import load_schema
 from mesaflow.sources import is_explicit, keys_with_effect, source_files
@@ -73,6 +75,7 @@ RUNS = load_runs()
 wildcard_constraints:
     run=RUNS.pattern(),
     sweep=re.escape(RUNS.sweep.name),
+    validation=re.escape(RUNS.validation.name),
     stage="round-[0-9]+|production|extension",
     trajectories="seed|unbiased|round-[0-9]+|production|extension",
     unbiased="seed|unbiased",
@@ -88,6 +91,16 @@ def runs_of_sweep() -> list[str]:
     """Return the runs of the sweep; refuse a faulty one."""
     try:
         return RUNS.of_sweep()
+    except InputError as error:
+        refuse(error)
+
+
+@cache
+def runs_of_validation() -> list[str]:
+    """Return the configured run for every random seed of the validation; refuse a faulty one."""
+    try:
+        check_validation(RUNS[RUNS.base])
+        return RUNS.of(RUNS.validation)
     except InputError as error:
         refuse(error)
 
@@ -447,6 +460,27 @@ def round_observables(wildcards) -> list[str]:
 def baseline_observables(wildcards) -> list[str]:
     """Return the observables of the unbiased simulations for comparison, if there are any."""
     return [f"results/{wildcards.run}/unbiased/observables.parquet"] if has_baseline(wildcards.run) else []
+
+
+def files_of_validation(name: str):
+    """Return an input function for one file of every run of the validation."""
+
+    def files_of_runs(wildcards):
+        return [f"results/{run}/{name}" for run in runs_of_validation()]
+
+    return files_of_runs
+
+
+def profiles_of_validation(wildcards) -> dict[str, list[str]]:
+    """Return the free energies of every run along each angle that there are some along alone."""
+    names = profiles_of(RUNS[RUNS.base])
+    return {f"fes_{name}": files_of_validation(f"free_energy/fes_{name}.csv")(wildcards) for name in names}
+
+
+def published_in_validation(wildcards) -> list[str]:
+    """Return the file of published values that a validation is held against, if there is one."""
+    published = RUNS[RUNS.base]["figures"]["published"]
+    return local_paths([published] if published else [])
 
 
 def stages_of(run: str) -> list[str]:

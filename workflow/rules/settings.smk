@@ -50,7 +50,7 @@ def dynamics_settings(wildcards) -> dict:
 
 def configuration_of_results(wildcards) -> dict:
     """Return the configuration but for the looks of figures and for other runs."""
-    return drop(RUNS[wildcards.run], "figures", "sweep")
+    return drop(RUNS[wildcards.run], "figures", "sweep", "validation")
 
 
 def temperature(wildcards) -> float:
@@ -210,3 +210,30 @@ def files_of_sweep(name: str):
         return [f"results/{run}/{name}" for run in runs_of_sweep()]
 
     return files_of_runs
+
+
+def cores(wildcards) -> dict[str, dict]:
+    return cores_of(RUNS[wildcards.run])
+
+
+def kinds_of_cores(wildcards) -> dict[str, str]:
+    """Return the kinds of the observables of cores that are not dihedrals."""
+    return other_kinds(cores(wildcards), RUNS[wildcards.run]["observables"])
+
+
+def validation_settings(wildcards) -> dict:
+    """Return what the runs of a validation are held against."""
+    base = RUNS[RUNS.base]
+    section = keep(base["validation"], ("free_energies", "coverage_ns"))
+    return section | {
+        "published": base["figures"]["published"],
+        "reference_state": base["free_energy"]["reference_state"],
+    }
+
+
+def seeds_of_validation(wildcards) -> dict[str, int]:
+    return {run: RUNS[run]["random_seed"] for run in runs_of_validation()}
+
+
+def profiles_in_validation(wildcards) -> list[str]:
+    return profiles_of(RUNS[RUNS.base])

@@ -1,6 +1,7 @@
 """The figure that puts the runs of a validation side by side."""
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -69,7 +70,7 @@ def _draw_state(axis: plt.Axes, table: pd.DataFrame, state: str, expected: float
         axis.axhline(mean, color="0.4", lw=1, ls=":", label=f"mean, {mean:.2f}", zorder=0)
     axis.set_xticks(places, [str(seed) for seed in table["random_seed"]])
     axis.set_xlim(-0.5, len(table) - 0.5)
-    axis.set(xlabel="random seed", ylabel=f"ΔF {state} [kJ/mol]")
+    axis.set(xlabel="random seed", ylabel=f"ΔF of {state} ± 1 and 2 errors [kJ/mol]")
     handles, labels = axis.get_legend_handles_labels()
     shown = [i for i, label in enumerate(labels) if label != "verdict: not yet" or not trusted.all()]
     if shown:
@@ -106,7 +107,7 @@ def _draw_profiles(axis: plt.Axes, profiles: pd.DataFrame, published: pd.DataFra
     axis.legend(title="random seed", fontsize=7, title_fontsize=7, loc="best")
 
 
-def _by_seed(table: pd.DataFrame):
+def _by_seed(table: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame, dict]]:
     """Yield each random seed with its rows, and a grey and a line style that tell it from the others."""
     seeds = list(dict.fromkeys(table["random_seed"]))
     greys = np.linspace(0.0, 0.6, len(seeds))

@@ -117,7 +117,8 @@ def free_energy_near(profile: pd.DataFrame, value_deg: float) -> tuple[float, fl
         return math.nan, math.nan
     left, right = _neighbours(middles, heights)
     distances = np.abs(np.mod(middles - value_deg + 180, 360) - 180)
-    extremal = ((heights - left) * (heights - right) > 0) & (distances <= NEAR_DEG)
+    # Two bins of the same height share an extremum that lies between them.
+    extremal = ((heights - left) * (heights - right) >= 0) & (left + right != 2 * heights) & (distances <= NEAR_DEG)
     chosen = np.where(extremal, distances, np.inf).argmin() if extremal.any() else distances.argmin()
     lowest = np.nanargmin(heights)
     height = _vertex(left[chosen], heights[chosen], right[chosen]) if extremal.any() else heights[chosen]
@@ -137,6 +138,6 @@ def _neighbours(middles: np.ndarray, heights: np.ndarray) -> tuple[np.ndarray, n
 def _vertex(left: float, middle: float, right: float) -> float:
     """Return the height of the extremum of a parabola through three equidistant points; the middle one where there is none."""
     curvature = left + right - 2 * middle
-    if not math.isfinite(curvature) or (middle - left) * (middle - right) <= 0:
+    if not math.isfinite(curvature) or curvature == 0 or (middle - left) * (middle - right) < 0:
         return middle
     return middle - (right - left) ** 2 / (8 * curvature)

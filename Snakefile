@@ -56,6 +56,11 @@ rule validate:
         open_surfaces_of_validation,
 
 
+rule baselines:
+    input:
+        baselines_results,
+
+
 onstart:
     record_configs()
 

@@ -1,5 +1,7 @@
 """The configured run for several random seeds: all in one graph, what they share once, faults refused before any job."""
 
+import csv
+
 import pytest
 
 CONFIG = {
@@ -36,6 +38,27 @@ def test_without_the_target_only_the_configured_run_is_planned(project):
     jobs = project.count_jobs(CONFIG)
     assert jobs["write_summary"] == 1
     assert not {"tabulate_growth", "tabulate_validation", "link_system"} & jobs.keys()
+
+
+def test_methods_are_rounds_or_unbiased_simulations_alone(project, repository):
+    lines = [line for line in (repository / "config" / "baselines.tsv").read_text().splitlines() if line[0] != "#"]
+    methods = [row["run"] for row in csv.DictReader(lines, delimiter="\t")]
+    assert {"mesaflow", "unbiased"} < {*methods}
+    seeds = [1, 2]
+    jobs = project.count_jobs(CONFIG | {"validation": {"random_seeds": seeds}}, "baselines")
+    with_rounds = (len(methods) - 1) * len(seeds)
+    expected = {
+        "prepare_system": 1,
+        "seed_unbiased": len(seeds),  # the methods start from the same simulations
+        "run_baseline": 2 * len(seeds),
+        "assess_round": with_rounds,
+        "tabulate_growth": with_rounds,
+        "tabulate_unbiased_growth": len(seeds),
+        "tabulate_baselines": 1,
+        "plot_baselines": 1,
+    }
+    assert {rule: jobs.get(rule) for rule in expected} == expected
+    assert "estimate_free_energy" not in jobs
 
 
 @pytest.mark.parametrize(("validation", "words"), FAULTS.values(), ids=FAULTS)

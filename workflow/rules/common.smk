@@ -17,8 +17,10 @@ from mesaflow.files import read_json
 from mesaflow.kinds import kind_of, reference_files
 from mesaflow.knee import candidate_numbers
 from mesaflow.manifest import read_manifest, split_into_batches, windows_within
+from mesaflow.methods import AUTOENCODER
 from mesaflow.paths import Source
 from mesaflow.published import check_validation, cores_of, profiles_of
+from mesaflow.repeats import UNBIASED
 from mesaflow.runs import Runs
 from mesaflow.settings import load_schema
 from mesaflow.sources import is_explicit, keys_with_effect, source_files
@@ -76,6 +78,7 @@ wildcard_constraints:
     run=RUNS.pattern(),
     sweep=re.escape(RUNS.sweep.name),
     validation=re.escape(RUNS.validation.name),
+    baselines=re.escape(RUNS.baselines.name),
     stage="round-[0-9]+|production|extension",
     trajectories="seed|unbiased|round-[0-9]+|production|extension",
     unbiased="seed|unbiased",
@@ -101,6 +104,16 @@ def runs_of_validation() -> list[str]:
     try:
         check_validation(RUNS[RUNS.base])
         return RUNS.of(RUNS.validation)
+    except InputError as error:
+        refuse(error)
+
+
+@cache
+def methods_of_baselines() -> dict[str, dict[int, str]]:
+    """Return for every method the names of its runs by their random seeds; refuse a faulty one."""
+    try:
+        check_validation(RUNS[RUNS.base])
+        return RUNS.of_methods()
     except InputError as error:
         refuse(error)
 
@@ -481,6 +494,15 @@ def published_in_validation(wildcards) -> list[str]:
     """Return the file of published values that a validation is held against, if there is one."""
     published = RUNS[RUNS.base]["figures"]["published"]
     return local_paths([published] if published else [])
+
+
+def growth_of_methods(wildcards) -> list[str]:
+    """Return what every run of every method reached; rounds are enough for it, or the unbiased simulations alone."""
+    return [
+        f"results/{run}/{'unbiased/' if method == UNBIASED else ''}growth.csv"
+        for method, runs in methods_of_baselines().items()
+        for run in runs.values()
+    ]
 
 
 def stages_of(run: str) -> list[str]:

@@ -101,6 +101,10 @@ def open_surfaces_of_validation(wildcards) -> list[str]:
     return [name for run in runs_of_validation() for name in open_surfaces_of(run)]
 
 
+def baselines_results(wildcards) -> list[str]:
+    return [f"results/{RUNS.baselines.name}/coverage.svg"]
+
+
 def results_of(run: str) -> list[str]:
     """Return what the whole workflow makes of a run."""
     results = [f"results/{run}/{name}" for name in ("provenance.json", "rounds.csv", "summary.txt")]
@@ -129,9 +133,10 @@ def record_configs() -> None:
 
 
 def print_summaries() -> None:
-    """Print the summary of the run or the validation, or where the comparison of a sweep is."""
+    """Print the summary of the run, the validation or the methods, or where the comparison of a sweep is."""
     comparison = Path("results") / RUNS.sweep.name / "comparison.csv"
-    name = RUNS.validation.name if is_at_work(RUNS.validation) else RUNS.base
+    at_work = [table.name for table in (RUNS.baselines, RUNS.validation) if is_at_work(table)]
+    name = at_work[0] if at_work else RUNS.base
     summary = Path("results") / name / "summary.txt"
     if is_at_work(RUNS.sweep):
         print(f"\n{comparison} compares the runs of the sweep" if comparison.is_file() else "")
@@ -140,5 +145,6 @@ def print_summaries() -> None:
 
 
 def is_at_work(table: Sweep) -> bool:
-    """Tell whether a target has asked for runs of a table."""
-    return bool(RUNS.keys() & table.rows.keys() - {RUNS.base})
+    """Tell whether a target has asked for runs of a table, all of them but for the base."""
+    others = table.rows.keys() - {RUNS.base}
+    return bool(others) and others <= RUNS.keys()

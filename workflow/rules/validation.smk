@@ -91,3 +91,75 @@ rule plot_validation:
         "{wildcards.validation}: drawing all runs"
     script:
         "../scripts/plot_validation.py"
+
+
+use rule tabulate_growth as tabulate_unbiased_growth with:
+    input:
+        observables="results/{run}/unbiased/observables.parquet",
+    output:
+        growth="results/{run}/unbiased/growth.csv",
+    log:
+        "logs/{run}/unbiased/tabulate_unbiased_growth.log",
+    benchmark:
+        "benchmarks/{run}/unbiased/tabulate_unbiased_growth.tsv"
+    params:
+        coverage=settings("coverage"),
+        observables=settings("observables"),
+        cores=cores,
+        kinds=kinds_of_cores,
+        ns_per_frame=baseline_ns_per_frame,
+    message:
+        "{wildcards.run}: tabulating what unbiased simulations reached after how much simulated time"
+
+
+rule tabulate_baselines:
+    input:
+        growth=growth_of_methods,
+    output:
+        table="results/{baselines}/baselines.csv",
+        coverage="results/{baselines}/coverage.csv",
+        summary="results/{baselines}/summary.txt",
+    log:
+        "logs/{baselines}/tabulate_baselines.log",
+    benchmark:
+        "benchmarks/{baselines}/tabulate_baselines.tsv"
+    conda:
+        "../../envs/simulation.yaml"
+    resources:
+        runtime=growing(5),
+        mem_mb=growing(1000),
+    params:
+        methods=runs_by_method,
+        coverage_ns=coverage_ns,
+    message:
+        "{wildcards.baselines}: one table of all methods"
+    script:
+        "../scripts/tabulate_baselines.py"
+
+
+rule plot_baselines:
+    input:
+        coverage="results/{baselines}/coverage.csv",
+    output:
+        svg=report(
+            "results/{baselines}/coverage.svg",
+            caption="../report/baselines.rst",
+            category="Validation",
+            labels={"validation": "{baselines}", "figure": "coverage by method"},
+        ),
+        png="results/{baselines}/coverage.png",
+    log:
+        "logs/{baselines}/plot_baselines.log",
+    benchmark:
+        "benchmarks/{baselines}/plot_baselines.tsv"
+    conda:
+        "../../envs/simulation.yaml"
+    resources:
+        runtime=growing(10),
+        mem_mb=growing(2000),
+    params:
+        figures=drawing_settings_of_sweep,
+    message:
+        "{wildcards.baselines}: drawing the coverage of all methods"
+    script:
+        "../scripts/plot_baselines.py"

@@ -15,6 +15,7 @@ _FREE_ENERGY = "free_energy_kJ_per_mol"
 _ERROR = "standard_error_kJ_per_mol"
 _BINS = "n_bins_visited_"
 _LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+_MARKERS = "os^Dv<>P"
 _PANELS_IN_A_ROW = 2
 _WIDTH, _HEIGHT = 4.3, 3.1  # inch
 
@@ -113,3 +114,28 @@ def _by_seed(table: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame, dict]]:
     greys = np.linspace(0.0, 0.6, len(seeds))
     for i, seed in enumerate(seeds):
         yield seed, table[table["random_seed"] == seed], {"color": str(greys[i]), "ls": _LINES[i % len(_LINES)]}
+
+
+def draw_methods(coverage: pd.DataFrame) -> Figure:
+    """Draw the bins that each method has visited over simulated time: the median of its runs, and their range as a band.
+
+    Args:
+        coverage: The spread of each method, as ``baselines.spread_of_growth`` returns it, with its name.
+    """
+    maps = list(dict.fromkeys(coverage["map"])) or [""]
+    figure, axes = plt.subplots(1, len(maps), figsize=(1.2 * _WIDTH * len(maps), 1.1 * _HEIGHT), squeeze=False)
+    methods = list(dict.fromkeys(coverage["method"]))
+    greys = np.linspace(0.0, 0.6, max(len(methods), 1))
+    for axis, name in zip(axes.flat, maps, strict=True):
+        for i, method in enumerate(methods):
+            rows = coverage[(coverage["map"] == name) & (coverage["method"] == method)]
+            colour, marker = str(greys[i]), _MARKERS[i % len(_MARKERS)]
+            axis.fill_between(rows["md_ns"], rows["lowest"], rows["highest"], color=colour, alpha=0.15, lw=0)
+            style = {"ls": _LINES[i % len(_LINES)], "marker": marker, "markevery": (3 * i, 12), "ms": 5, "lw": 1.3}
+            axis.plot(rows["md_ns"], rows["median"], color=colour, label=method, **style)
+        axis.set_ylim(bottom=0)
+        axis.set_xlim(left=0)
+        label = ", ".join(greek(part) for part in name.split("_"))
+        axis.set(xlabel="simulated time in seeds and rounds [ns]", ylabel=f"bins visited of {label}")
+    axes[0, -1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1), handlelength=3)
+    return figure

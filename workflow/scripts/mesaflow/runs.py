@@ -9,7 +9,7 @@ from typing import Any
 from .checks import check_references
 from .errors import InputError
 from .paths import Source, look_up, resolve_paths
-from .repeats import repeat_methods, repeat_run
+from .repeats import UNBIASED, repeat_methods, repeat_run, runs_of_method
 from .settings import resolve_config
 from .sweep import STEPS, Sweep, read_sweep, shared_name, shared_pattern, step_of_shared_name
 
@@ -30,7 +30,8 @@ class Runs(dict):
         base: The name of the run that the configuration itself describes.
         sweep: The user's table of others; without rows where the configuration names none.
         validation: The configured run for every random seed of ``validation``.
-        baselines: The methods that it is held against for every random seed; without rows where there are none.
+        methods: The methods that the configured run is held against, a row each; without rows where there are none.
+        baselines: Every method for every one of these random seeds.
     """
 
     def __init__(
@@ -65,8 +66,8 @@ class Runs(dict):
         self.sweep = read_sweep(table, schema) if table else Sweep("sweep", {})
         self.validation = repeat_run(resolved)
         table = resolved["validation"]["baselines"]
-        methods = read_sweep(table, schema, "validation.baselines") if table else Sweep("baselines", {})
-        self.baselines = repeat_methods(resolved, methods)
+        self.methods = read_sweep(table, schema, "validation.baselines") if table else Sweep("baselines", {})
+        self.baselines = repeat_methods(resolved, self.methods)
         self._tables = self._find_tables()
 
     def __missing__(self, run: str) -> dict:
@@ -97,6 +98,26 @@ class Runs(dict):
                 f"run is {self.base!r} as the table {self.sweep.path}, and their results would mix; rename one."
             )
         return self.of(self.sweep)
+
+    def of_methods(self) -> dict[str, dict[int, str]]:
+        """Return for every method the names of its runs by their random seeds, all of them resolved and checked.
+
+        Raises:
+            InputError: If there is no table of methods, rows are faulty, or there is nothing to run without bias.
+        """
+        if not self.methods.rows:
+            raise InputError(
+                "validation.baselines is null, and there is no table to take methods from; give it the path of one."
+            )
+        self.of(self.baselines)
+        methods = {name: runs_of_method(self[self.base], self.methods, name) for name in self.methods.rows}
+        for run in methods.get(UNBIASED, {}).values():
+            if self[run]["baseline"]["n_replicas"] == 0:
+                raise InputError(
+                    f"validation.baselines: {self.methods.path} has the method {UNBIASED} with baseline.n_replicas 0; "
+                    "give at least 1 in a column of that name, or drop the method."
+                )
+        return methods
 
     def of(self, table: Sweep) -> list[str]:
         """Return the names of the runs of a table, all of them resolved and checked.

@@ -24,6 +24,7 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/illustration.smk"
 include: "workflow/rules/interpretation.smk"
 include: "workflow/rules/sweep.smk"
+include: "workflow/rules/validation.smk"
 
 
 rule all:
@@ -47,6 +48,17 @@ rule sweep:
     input:
         sweep_results,
         open_surfaces_of_sweep,
+
+
+rule validate:
+    input:
+        validation_results,
+        open_surfaces_of_validation,
+
+
+rule baselines:
+    input:
+        baselines_results,
 
 
 onstart:

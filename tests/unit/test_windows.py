@@ -21,6 +21,13 @@ def test_every_window_starts_with_the_energy_budget():
         assert 0.5 * window.force_constant * step @ step == pytest.approx(80.0)
 
 
+def test_a_given_force_constant_takes_the_place_of_the_budget():
+    cvs = np.random.default_rng(1).normal(size=(100, 2))
+    boundary = Boundary(np.array([3, 9]), np.array([[1.0, 0.0], [0.6, 0.8]]))
+    windows = place_boundary_windows(cvs, NOT_PERIODIC, boundary, 80.0, 1.5, force_constant=3000.0)
+    assert [window.force_constant for window in windows] == [3000.0, 3000.0]
+
+
 def distances_between(points, others):
     return np.linalg.norm(points[:, None] - others, axis=2)
 

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 WORKFLOW = Path(workflow.current_basedir).parent
@@ -16,7 +17,10 @@ from mesaflow.files import read_json
 from mesaflow.kinds import kind_of, reference_files
 from mesaflow.knee import candidate_numbers
 from mesaflow.manifest import read_manifest, split_into_batches, windows_within
+from mesaflow.methods import AUTOENCODER
 from mesaflow.paths import Source
+from mesaflow.published import check_validation, cores_of, profiles_of
+from mesaflow.repeats import UNBIASED
 from mesaflow.runs import Runs
 from mesaflow.settings import load_schema
 from mesaflow.sources import is_explicit, keys_with_effect, source_files
@@ -73,6 +77,8 @@ RUNS = load_runs()
 wildcard_constraints:
     run=RUNS.pattern(),
     sweep=re.escape(RUNS.sweep.name),
+    validation=re.escape(RUNS.validation.name),
+    baselines=re.escape(RUNS.baselines.name),
     stage="round-[0-9]+|production|extension",
     trajectories="seed|unbiased|round-[0-9]+|production|extension",
     unbiased="seed|unbiased",
@@ -88,6 +94,26 @@ def runs_of_sweep() -> list[str]:
     """Return the runs of the sweep; refuse a faulty one."""
     try:
         return RUNS.of_sweep()
+    except InputError as error:
+        refuse(error)
+
+
+@cache
+def runs_of_validation() -> list[str]:
+    """Return the configured run for every random seed of the validation; refuse a faulty one."""
+    try:
+        check_validation(RUNS[RUNS.base])
+        return RUNS.of(RUNS.validation)
+    except InputError as error:
+        refuse(error)
+
+
+@cache
+def methods_of_baselines() -> dict[str, dict[int, str]]:
+    """Return for every method the names of its runs by their random seeds; refuse a faulty one."""
+    try:
+        check_validation(RUNS[RUNS.base])
+        return RUNS.of_methods()
     except InputError as error:
         refuse(error)
 
@@ -460,6 +486,36 @@ def round_observables(wildcards) -> list[str]:
 def baseline_observables(wildcards) -> list[str]:
     """Return the observables of the unbiased simulations for comparison, if there are any."""
     return [f"results/{wildcards.run}/unbiased/observables.parquet"] if has_baseline(wildcards.run) else []
+
+
+def files_of_validation(name: str):
+    """Return an input function for one file of every run of the validation."""
+
+    def files_of_runs(wildcards):
+        return [f"results/{run}/{name}" for run in runs_of_validation()]
+
+    return files_of_runs
+
+
+def profiles_of_validation(wildcards) -> dict[str, list[str]]:
+    """Return the free energies of every run along each angle that there are some along alone."""
+    names = profiles_of(RUNS[RUNS.base])
+    return {f"fes_{name}": files_of_validation(f"free_energy/fes_{name}.csv")(wildcards) for name in names}
+
+
+def published_in_validation(wildcards) -> list[str]:
+    """Return the file of published values that a validation is held against, if there is one."""
+    published = RUNS[RUNS.base]["figures"]["published"]
+    return local_paths([published] if published else [])
+
+
+def growth_of_methods(wildcards) -> list[str]:
+    """Return what every run of every method reached; rounds are enough for it, or the unbiased simulations alone."""
+    return [
+        f"results/{run}/{'unbiased/' if method == UNBIASED else ''}growth.csv"
+        for method, runs in methods_of_baselines().items()
+        for run in runs.values()
+    ]
 
 
 def stages_of(run: str) -> list[str]:

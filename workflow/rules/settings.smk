@@ -51,7 +51,7 @@ def dynamics_settings(wildcards) -> dict:
 
 def configuration_of_results(wildcards) -> dict:
     """Return the configuration but for the looks of figures and for other runs."""
-    return drop(RUNS[wildcards.run], "figures", "sweep")
+    return drop(RUNS[wildcards.run], "figures", "sweep", "validation")
 
 
 def temperature(wildcards) -> float:
@@ -74,6 +74,8 @@ def training_settings(wildcards) -> dict:
     """Return how a stage's network is trained; production has a network of its own."""
     run = RUNS[wildcards.run]
     training = drop(run["training"], *DATA_KEYS, "trajectories", "n_restarts")
+    if wildcards.stage == "production" or training["method"] == AUTOENCODER:
+        training = drop(training, "method")  # as before there were others; production always trains an autoencoder
     if wildcards.stage == "production":
         training |= keep(run["production"], NETWORK_KEYS)
     return drop(training, "n_cvs", "max_n_cvs", *keys_without_effect(training))  # n_cvs is a wildcard
@@ -95,12 +97,14 @@ def pose_settings(wildcards) -> dict:
     kinds = training["cv_layer"]
     own = {"cv_layer": kinds if isinstance(kinds, str) else kinds[0], "hierarchy": "none"}
     unused = ("inputs", "dihedrals", "distances", "distance_scale_nm", "outputs", "invariance", "n_cvs", "max_n_cvs")
-    unused += (*keys_without_effect(training), "trajectories", "n_restarts")
+    unused += (*keys_without_effect(training), "trajectories", "n_restarts", "method")
     return drop(training, *DATA_KEYS, *unused) | own
 
 
 def placement_settings(wildcards) -> dict:
     section = RUNS[wildcards.run][stage_section(wildcards.stage)]
+    if section.get("force_constant_kJ_per_mol") is None:
+        section = drop(section, "force_constant_kJ_per_mol")
     return drop(section, *DRIVER_KEYS, *SIMULATION_KEYS, *RELAXATION_KEYS, *EXTENSION_KEYS, *NETWORK_KEYS)
 
 
@@ -214,3 +218,38 @@ def files_of_sweep(name: str):
         return [f"results/{run}/{name}" for run in runs_of_sweep()]
 
     return files_of_runs
+
+
+def cores(wildcards) -> dict[str, dict]:
+    return cores_of(RUNS[wildcards.run])
+
+
+def kinds_of_cores(wildcards) -> dict[str, str]:
+    """Return the kinds of the observables of cores that are not dihedrals."""
+    return other_kinds(cores(wildcards), RUNS[wildcards.run]["observables"])
+
+
+def validation_settings(wildcards) -> dict:
+    """Return what the runs of a validation are held against."""
+    base = RUNS[RUNS.base]
+    section = keep(base["validation"], ("free_energies", "coverage_ns"))
+    return section | {
+        "published": base["figures"]["published"],
+        "reference_state": base["free_energy"]["reference_state"],
+    }
+
+
+def seeds_of_validation(wildcards) -> dict[str, int]:
+    return {run: RUNS[run]["random_seed"] for run in runs_of_validation()}
+
+
+def profiles_in_validation(wildcards) -> list[str]:
+    return profiles_of(RUNS[RUNS.base])
+
+
+def runs_by_method(wildcards) -> dict[str, dict[int, str]]:
+    return methods_of_baselines()
+
+
+def coverage_ns(wildcards) -> float | None:
+    return RUNS[RUNS.base]["validation"]["coverage_ns"]

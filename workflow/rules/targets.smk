@@ -9,7 +9,7 @@ import yaml
 from mesaflow.errors import StorageError
 from mesaflow.files import write_atomically
 from mesaflow.manifest import count_cvs
-from mesaflow.sweep import step_of_shared_name
+from mesaflow.sweep import Sweep, step_of_shared_name
 
 CV_NAME = re.compile("cv_[0-9]+")
 
@@ -92,6 +92,20 @@ def sweep_results(wildcards) -> list[str]:
     return [*results, f"results/{RUNS.sweep.name}/comparison.svg"]
 
 
+def validation_results(wildcards) -> list[str]:
+    """Return what the whole workflow makes of the configured run for every random seed, and all of them side by side."""
+    results = [name for run in runs_of_validation() for name in results_of(run)]
+    return [*results, f"results/{RUNS.validation.name}/validation.svg"]
+
+
+def open_surfaces_of_validation(wildcards) -> list[str]:
+    return [name for run in runs_of_validation() for name in open_surfaces_of(run)]
+
+
+def baselines_results(wildcards) -> list[str]:
+    return [f"results/{RUNS.baselines.name}/coverage.svg"]
+
+
 def results_of(run: str) -> list[str]:
     """Return what the whole workflow makes of a run."""
     results = [f"results/{run}/{name}" for name in ("provenance.json", "rounds.csv", "summary.txt")]
@@ -120,10 +134,18 @@ def record_configs() -> None:
 
 
 def print_summaries() -> None:
-    """Print the summary of the run, or where the comparison of a sweep is."""
+    """Print the summary of the run, the validation or the methods, or where the comparison of a sweep is."""
     comparison = Path("results") / RUNS.sweep.name / "comparison.csv"
-    summary = Path("results") / RUNS.base / "summary.txt"
-    if RUNS.keys() & RUNS.sweep.rows.keys() - {RUNS.base}:
+    at_work = [table.name for table in (RUNS.baselines, RUNS.validation) if is_at_work(table)]
+    name = at_work[0] if at_work else RUNS.base
+    summary = Path("results") / name / "summary.txt"
+    if is_at_work(RUNS.sweep):
         print(f"\n{comparison} compares the runs of the sweep" if comparison.is_file() else "")
     elif summary.is_file():
         print(f"\n{summary.read_text()}")
+
+
+def is_at_work(table: Sweep) -> bool:
+    """Tell whether a target has asked for runs of a table, all of them but for the base."""
+    others = table.rows.keys() - {RUNS.base}
+    return bool(others) and others <= RUNS.keys()

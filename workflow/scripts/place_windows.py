@@ -20,7 +20,12 @@ def place_at_boundary(cvs: np.ndarray, encoder: Encoder, placement: dict, rng: n
     else:
         boundary = find_sparse_cells(cvs, encoder.periods, placement["n_windows"], placement["n_bins"], rng)
     return place_boundary_windows(
-        cvs, encoder.periods, boundary, placement["energy_budget_kJ_per_mol"], placement["reach"]
+        cvs,
+        encoder.periods,
+        boundary,
+        placement["energy_budget_kJ_per_mol"],
+        placement["reach"],
+        placement.get("force_constant_kJ_per_mol"),
     )
 
 

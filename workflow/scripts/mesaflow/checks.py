@@ -11,6 +11,7 @@ import numpy as np
 
 from .errors import InputError
 from .kinds import MOST_BINS, Axis
+from .methods import DIHEDRALS, NEEDS, check_size
 from .sources import check_sources
 from .states import check_ranges
 
@@ -121,6 +122,17 @@ def check_network(network: dict, training: dict, section: str) -> None:
         )
     for i, group in enumerate(network["outputs"]):
         _check_output(group, f"{section}.outputs[{i}]", training["invariance"])
+    if section == "training":
+        for key, needed in NEEDS[training["method"]].items():
+            if training[key] != needed:
+                raise InputError(
+                    f"training.{key} is {json.dumps(training[key])} with training.method {training['method']!r}, which needs "
+                    f"{json.dumps(needed)}; change one of them."
+                )
+        if training["method"] == DIHEDRALS and training["n_cvs"] == "auto":
+            raise InputError(
+                "training.n_cvs is 'auto' with training.method 'dihedrals'; give as many as training.dihedrals names."
+            )
 
 
 def _check_output(group: dict, key: str, invariance: str) -> None:
@@ -195,7 +207,10 @@ def _check_learning(config: dict, topology: "mdtraj.Topology", atoms: np.ndarray
     check_reference(reference(None, "training.reference"), "training.atoms")
     for section in ("training", "production"):
         network = training | {key: config[section][key] for key in ("inputs", "outputs")}
-        find_features(topology, atoms, network)
+        features = find_features(topology, atoms, network)
+        if section == "training" and training["n_cvs"] != "auto":
+            n_nodes = training["n_cvs"] * (2 if training["method"] == DIHEDRALS else 1)
+            check_size(training["method"], features.n_inputs(len(atoms)), n_nodes)
         find_outputs(topology, atoms, network, reference, section)
 
 

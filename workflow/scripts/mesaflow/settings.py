@@ -69,6 +69,8 @@ def _without_removed(config: dict) -> dict:
     free_energy = config.get("free_energy")
     named = [config.get("observables"), config.get("coverage")]
     named.append(free_energy.get("states") if isinstance(free_energy, dict) else None)
+    validation = config.get("validation")
+    named += [validation.get("free_energies"), validation.get("cores")] if isinstance(validation, dict) else []
     for section in named:
         if isinstance(section, dict):
             for name in [name for name, value in section.items() if value is None]:

@@ -35,17 +35,14 @@ class Sweep:
     """A table of runs.
 
     Attributes:
-        path: The file.
+        name: The name of the folder in which the runs are put side by side.
         rows: For each run, by its name, the values that it has instead of those of the base, by dotted keys.
+        path: The file, if there is one.
     """
 
-    path: Path
+    name: str
     rows: dict[str, dict[str, Any]]
-
-    @property
-    def name(self) -> str:
-        """The file's name without its ending."""
-        return self.path.stem
+    path: Path | None = None
 
     def configure(self, run: str, base: dict) -> tuple[dict, Source]:
         """Return the configuration of a run, before defaults and validation, and what the table says of it."""
@@ -54,20 +51,21 @@ class Sweep:
         for key, value in self.rows[run].items():
             _put(config, key, value)
             _put(overrides, key, copy.deepcopy(value))
-        return config, Source(self.path, overrides)
+        return config, Source(self.path or Path(), overrides)
 
     def locate(self, error: InputError, run: str) -> InputError:
         """Return an error about a run's configuration with its place in the table."""
-        return InputError("\n".join(f"{self.path}, run {run}: {line}" for line in str(error).splitlines()))
+        return InputError("\n".join(f"{self.path or self.name}, run {run}: {line}" for line in str(error).splitlines()))
 
 
-def read_sweep(path: Path, schema: dict) -> Sweep:
+def read_sweep(path: Path, schema: dict, key: str = "sweep") -> Sweep:
     """Read a table of runs; empty lines, and lines that start with ``#``, are passed over.
 
     Args:
         path: The file, with tabs between columns: ``run`` for names, dotted keys for values as YAML. An empty cell
             leaves the value of the base.
         schema: The schema of the configuration.
+        key: The key of the configuration that names the file, for errors.
 
     Raises:
         InputError: If the table cannot be read, names a run twice or not rightly, or a key that there is not, with one
@@ -78,7 +76,7 @@ def read_sweep(path: Path, schema: dict) -> Sweep:
         with open(path, newline="", encoding="utf-8-sig") as file:
             lines = [line for line in csv.reader(file, delimiter="\t") if any(cell.strip() for cell in line)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"sweep is {str(path)!r}, which cannot be read as a table of text: {error}.") from error
+        raise InputError(f"{key} is {str(path)!r}, which cannot be read as a table of text: {error}.") from error
     lines = [[cell.strip() for cell in line] for line in lines if not line[0].lstrip().startswith("#")]
     header, rows = (lines[0], lines[1:]) if lines else ([], [])
     faults = list(_faults_of_header(header, schema))
@@ -90,9 +88,9 @@ def read_sweep(path: Path, schema: dict) -> Sweep:
         names = [line[header.index(_RUN)] for line in rows]
         faults = list(_faults_of_names(names, path.stem, schema))
     if faults:
-        raise InputError("\n".join(f"sweep: {path} {fault}" for fault in faults))
+        raise InputError("\n".join(f"{key}: {path} {fault}" for fault in faults))
     cells = [dict(zip(header, line, strict=False)) for line in rows]
-    return Sweep(path, {row.pop(_RUN): _parse_row(row, path) for row in cells})
+    return Sweep(path.stem, {row.pop(_RUN): _parse_row(row, f"{key}: {path}") for row in cells}, path)
 
 
 def shared_name(step: str, config: dict) -> str:
@@ -184,17 +182,17 @@ def _faults_of_names(names: list[str], sweep: str, schema: dict) -> list[str]:
     return faults
 
 
-def _parse_row(row: dict[str, str], path: Path) -> dict[str, Any]:
+def _parse_row(row: dict[str, str], place: str) -> dict[str, Any]:
     """Read the cells of a run as YAML; empty ones leave the value of the base."""
-    return {key: _parse_cell(text, key, path) for key, text in row.items() if text}
+    return {key: _parse_cell(text, key, place) for key, text in row.items() if text}
 
 
-def _parse_cell(text: str, key: str, path: Path) -> Any:
+def _parse_cell(text: str, key: str, place: str) -> Any:
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"sweep: {path} has {text!r} in the column {key!r}, which is not YAML ({reason}).") from error
+        raise InputError(f"{place} has {text!r} in the column {key!r}, which is not YAML ({reason}).") from error
 
 
 def _put(config: dict, key: str, value: Any) -> None:

@@ -11,11 +11,13 @@ from torch import nn
 from .alignment import center
 from .autoencoder import Autoencoder, standardise
 from .batches import Batches
+from .closed_form import solve
 from .decoder import Decoder
 from .encoder import Encoder
 from .errors import InputError
 from .evaluation import encoder_nodes, explained_variance, pose_variance_fraction
 from .features import Features
+from .methods import AUTOENCODER
 from .outputs import DistancesOutput, Output, OutputLayout, PositionsOutput
 from .warm_start import start_from_dihedrals
 
@@ -27,6 +29,7 @@ class TrainingSettings:
     """How to train an autoencoder.
 
     Attributes:
+        method: ``autoencoder`` trains one; other keys of ``methods.NEEDS`` need no training.
         invariance: How a CV becomes independent of the pose: ``alignment`` superposes the input on the reference inside
             the encoder (exact), ``augmentation`` shows every conformation in random poses (approximate), ``none`` trains a
             plain autoencoder on conformations in random poses.
@@ -52,6 +55,7 @@ class TrainingSettings:
         weight_decay: The regularisation R: decoupled from the gradient with ``adamw``, else ½ R |w|² in the loss.
     """
 
+    method: str = AUTOENCODER
     invariance: str = "alignment"
     hidden_layers: list[int] = field(default_factory=lambda: [40])
     cv_kinds: tuple[str, ...] = ("linear", "linear")
@@ -82,10 +86,11 @@ class TrainingSettings:
         """Read the ``training`` section of a configuration, whose inputs and outputs are resolved, for ``n_cvs`` CVs.
 
         Keys that have no effect beside the others may be left out: ``momentum`` but with ``sgd``, ``distance_scale_nm``
-        without distances.
+        without distances, ``method`` where it is ``autoencoder``.
         """
         kinds = training["cv_layer"]
         return TrainingSettings(
+            method=training.get("method", AUTOENCODER),
             invariance=training["invariance"],
             hidden_layers=list(training["hidden_layers"]),
             cv_kinds=(kinds,) * n_cvs if isinstance(kinds, str) else tuple(kinds[:n_cvs]),
@@ -230,12 +235,16 @@ def train(
         layout.n_columns,
         settings.hierarchy,
     ).to(device)
-    start_from_dihedrals(network, settings.features, data)
-    torch.set_num_threads(max(1, n_threads - 1))  # one makes batches
-    try:
-        loss_curve, best_epoch = _fit(network, data, validation, settings, on_epoch)
-    finally:
-        torch.set_num_threads(n_threads)
+    if settings.method == AUTOENCODER:
+        start_from_dihedrals(network, settings.features, data)
+        torch.set_num_threads(max(1, n_threads - 1))  # one makes batches
+        try:
+            loss_curve, best_epoch = _fit(network, data, validation, settings, on_epoch)
+        finally:
+            torch.set_num_threads(n_threads)
+    else:
+        solve(network, settings.method, data)
+        loss_curve, best_epoch = np.array([[_loss_over_all(network, part) for part in (data, validation)]]), 1
 
     nodes = encoder_nodes(network, data)
     network.double()

@@ -5,6 +5,7 @@ import torch
 
 from .autoencoder import Autoencoder
 from .batches import Batches
+from .closed_form import fit_decoder
 from .decoder import node_slices
 from .features import Features
 
@@ -61,13 +62,9 @@ def start_from_dihedrals(network: Autoencoder, features: Features, data: Batches
     if len(linear) > 2 or set(kinds) != {"circular"} or not sees_dihedrals_only:
         return
     inputs, targets = (torch.cat(parts) for parts in list(zip(*data.clean_batches(), strict=True))[:2])
-    encoder, decoder = linear
+    encoder = linear[0]
     encoder.weight *= _SMALL
     chosen = choose_dihedrals(inputs.double().cpu().numpy(), len(kinds))
     for dihedral, nodes in zip(chosen, node_slices(kinds), strict=False):
         encoder.weight[nodes, 2 * dihedral : 2 * dihedral + 2] += torch.eye(2).to(encoder.weight)
-    nodes = network.cv_layer(network.encoder(inputs))
-    design = torch.cat([nodes, torch.ones_like(nodes[:, :1])], dim=1)
-    solution = torch.linalg.lstsq(design.double().cpu(), targets.double().cpu(), driver="gelsd").solution.T
-    decoder.weight.copy_(solution[:, :-1])
-    decoder.bias.copy_(solution[:, -1])
+    fit_decoder(network, inputs, targets)

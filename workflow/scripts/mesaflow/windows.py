@@ -29,7 +29,12 @@ class Window:
 
 
 def place_boundary_windows(
-    cvs: np.ndarray, periods: np.ndarray, boundary: Boundary, energy_budget: float, reach: float
+    cvs: np.ndarray,
+    periods: np.ndarray,
+    boundary: Boundary,
+    energy_budget: float,
+    reach: float,
+    force_constant: float | None = None,
 ) -> list[Window]:
     """Place windows beyond the boundary, each pulled by the same energy budget from the frame at it.
 
@@ -42,10 +47,11 @@ def place_boundary_windows(
         boundary: Where the windows start and which way is out.
         energy_budget: U [kJ/mol].
         reach: The distance from start to centre, in standard deviations of the CVs (radians where they are circular).
+        force_constant: κ of all windows, whatever the budget [kJ/mol per squared CV unit].
     """
     steps = reach * boundary.directions * cv_scales(cvs, periods)
     return [
-        Window(cvs[frame] + step, float(2 * energy_budget / (step @ step)), int(frame))
+        Window(cvs[frame] + step, force_constant or float(2 * energy_budget / (step @ step)), int(frame))
         for frame, step in zip(boundary.frames, steps, strict=True)
     ]
 

@@ -95,7 +95,7 @@ rule plot_validation:
 
 use rule tabulate_growth as tabulate_unbiased_growth with:
     input:
-        observables="results/{run}/unbiased/observables.parquet",
+        observables=["results/{run}/unbiased/observables.parquet"],
     output:
         growth="results/{run}/unbiased/growth.csv",
     log:

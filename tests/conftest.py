@@ -26,7 +26,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Say how thoroughly to test what takes long; the defaults are for every day."""
     group = parser.getgroup("mesaflow")
     group.addoption(
-        "--whole", action="store_true", help="kill, and run on Slurm, whole runs instead of their second half"
+        "--whole",
+        action="store_true",
+        help="kill, and run on Slurm, whole runs instead of their second half; validate with a second run",
     )
     group.addoption("--kills", type=int, default=2, help="how often to kill a run (2)")
     group.addoption("--kill-seed", type=int, default=1, help="decides when (1)")

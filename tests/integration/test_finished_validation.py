@@ -11,8 +11,10 @@ FIGURE = "results/small-validation/validation.svg"
 
 
 @pytest.fixture(scope="module")
-def validated(finished, tmp_path_factory):
+def validated(finished, tmp_path_factory, request):
     """The finished run, which has the random seed 1, and one with another; of their figures only the common one is made."""
+    if not request.config.getoption("--whole"):
+        pytest.skip("a second whole run: only with --whole")
     project = type(finished)(tmp_path_factory.mktemp("validated") / "project", finished.snakefile)
     shutil.copytree(finished.folder, project.folder)
     project.snakemake(FIGURE, **SEEDS)

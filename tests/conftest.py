@@ -28,9 +28,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--whole",
         action="store_true",
-        help="kill, and run on Slurm, whole runs instead of their second half; validate with a second run",
+        help="kill, and run on Slurm, whole runs instead of their second half; sweep and validate with a second run",
     )
-    group.addoption("--kills", type=int, default=2, help="how often to kill a run (2)")
+    group.addoption("--kills", type=int, default=1, help="how often to kill a run (1)")
     group.addoption("--kill-seed", type=int, default=1, help="decides when (1)")
 
 

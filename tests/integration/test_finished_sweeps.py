@@ -24,8 +24,10 @@ def write_table(folder: Path, *rows: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def swept(finished, tmp_path_factory):
+def swept(finished, tmp_path_factory, request):
     """The finished run, and the comparison of a sweep of it and of one with a single round; no figures are made."""
+    if not request.config.getoption("--whole"):
+        pytest.skip("a second run: only with --whole")
     project = type(finished)(tmp_path_factory.mktemp("swept") / "project", finished.snakefile)
     shutil.copytree(finished.folder, project.folder)
     write_table(project.folder, *ROWS)

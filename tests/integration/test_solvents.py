@@ -87,5 +87,5 @@ def test_a_sequence_in_implicit_solvent(empty_project):
     )
     topology = mdtraj.load_topology(str(project.results / "system" / "topology.pdb"))
     assert [residue.name for residue in topology.residues] == ["ACE", "ALA", "ALA", "NME"]
-    assert "CustomGBForce" in (project.results / "system" / "system.xml").read_text()
+    assert "GBSAOBCForce" in (project.results / "system" / "system.xml").read_text()
     assert mdtraj.load(str(project.results / "seed/replica-0/trajectory.dcd"), top=topology).n_frames == 20

@@ -1,6 +1,6 @@
 """A run that is killed with all its jobs at random moments, and started again each time, ends as if it had not been.
 
-Every day one kill in the second half of a run does; before a release, ten in a whole one:
+By default one kill in the second half of a run does; before a release, ten in a whole one:
 
     pytest tests/integration/test_kills.py --whole --kills 10 --kill-seed 1 -s
 """

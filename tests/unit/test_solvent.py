@@ -15,19 +15,14 @@ from mesaflow.systems import prepare, save_topology
 
 N_SOLUTE = 22
 BOX = {"shape": "dodecahedron", "padding_nm": 0.85, "cutoff_nm": 0.8, "ionic_strength_M": 0.0}
+SYSTEM = {"force_field": ["amber99sb.xml"], "solvent": "tip3p", "constraints": "h_bonds", "box": BOX}
 DYNAMICS = Dynamics(temperature=300, friction=1, timestep=0.002, platform="CPU")
 
 
 @pytest.fixture(scope="module")
 def system_and_solvent(alanine_pdb) -> tuple[openmm.System, Solvent]:
     """Alanine dipeptide in a small box of water whose energy is minimised."""
-    keys = {
-        "structure": str(alanine_pdb),
-        "force_field": ["amber99sb.xml"],
-        "solvent": "tip3p",
-        "constraints": "h_bonds",
-    }
-    structure, system = prepare(keys | {"box": BOX}, random_seed=1)
+    structure, system = prepare(SYSTEM | {"structure": str(alanine_pdb)}, random_seed=1)
     solvent = Solvent.from_structure(structure.topology, structure.coordinates, system, N_SOLUTE)
     positions = settle(system, structure.coordinates, solvent.held, DYNAMICS, 0.0, random_seed=1)
     return system, Solvent.from_structure(structure.topology, positions, system, N_SOLUTE)
@@ -168,13 +163,7 @@ def test_the_solvent_is_part_of_what_determines_a_simulation(system_and_solvent,
 
 def test_a_solvent_is_read_from_files_where_there_is_one(system_and_solvent, alanine_pdb, tmp_path):
     system, solvent = system_and_solvent
-    keys = {
-        "structure": str(alanine_pdb),
-        "force_field": ["amber99sb.xml"],
-        "solvent": "tip3p",
-        "constraints": "h_bonds",
-    }
-    structure, _ = prepare(keys | {"box": BOX}, random_seed=1)
+    structure, _ = prepare(SYSTEM | {"structure": str(alanine_pdb)}, random_seed=1)
     save_topology(tmp_path / "solvated.pdb", structure.topology, solvent.positions)
     files = {"topology": str(alanine_pdb), "solvated": str(tmp_path / "solvated.pdb")}
     loaded = load_solvent(files, system)

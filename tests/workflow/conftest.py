@@ -32,6 +32,17 @@ class Project:
         """Return how many jobs of each rule a dry run plans."""
         return read_job_stats(self.snakemake(*targets, "--dry-run", config=config))
 
+    def refusal(self, *arguments: str, config: dict | None) -> str:
+        """Return the one line with which a configuration is refused, before anything is written."""
+        result = self.snakemake(*arguments, "--dry-run", config=config)
+        output = result.stdout + result.stderr
+        errors = [line for line in output.splitlines() if line.startswith("config error:")]
+        assert result.returncode != 0
+        assert "Traceback" not in output
+        assert len(errors) == 1
+        assert not self.written()
+        return errors[0]
+
     def written(self) -> list[str]:
         """Return the folders of results that exist."""
         return [name for name in ("results", "logs", "benchmarks") if (self.folder / name).exists()]

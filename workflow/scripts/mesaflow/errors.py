@@ -10,3 +10,8 @@ class StorageError(OSError):
 
     def __str__(self) -> str:
         return self.strerror
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what another library's error says, or its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -11,7 +11,7 @@ import numpy as np
 import openmm
 from openmm import app, unit
 
-from .errors import InputError
+from .errors import InputError, first_line
 from .randomness import derive_seed
 from .retrieval import fetch_entry
 from .sequences import build_peptide
@@ -78,7 +78,7 @@ def load_structure(path: Path, key: str = "system.structure") -> app.PDBFile | a
         return app.PDBxFile(str(path)) if is_mmcif else app.PDBFile(str(path))
     except Exception as error:  # OpenMM raises whatever its parser stumbles over
         kind = "mmCIF" if is_mmcif else "PDB"
-        raise InputError(f"{key} {str(path)!r} cannot be read as {kind}: {_first_line(error)}") from error
+        raise InputError(f"{key} {str(path)!r} cannot be read as {kind}: {first_line(error)}") from error
 
 
 def load_positions(path: Path) -> np.ndarray:
@@ -118,7 +118,7 @@ def _read_with_forces(system: dict) -> Structure:
         positions = positions.value_in_unit(unit.nanometer)
     except Exception as error:  # the readers raise whatever they stumble over
         raise InputError(
-            f"system.structure {path!r} cannot be read with system.coordinates {coordinates!r}: {_first_line(error)} "
+            f"system.structure {path!r} cannot be read with system.coordinates {coordinates!r}: {first_line(error)} "
             "Give files of one system, with every file that they name (system.parameters)."
         ) from error
     positions = np.array(positions, dtype=float)
@@ -234,7 +234,3 @@ def seeded(*labels: str | int, random_seed: int = 0) -> Iterator[None]:
 def _require(path: Path | str, key: str, kind: str) -> None:
     if not Path(path).is_file():
         raise InputError(f"{key} is {str(path)!r}, and there is no such file; give the path {kind}.")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

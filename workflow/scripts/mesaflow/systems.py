@@ -9,7 +9,7 @@ import numpy as np
 import openmm
 from openmm import app, unit
 
-from .errors import InputError
+from .errors import InputError, first_line
 from .files import write_atomically
 from .implicit import add_implicit_solvent, use_native_obc2
 from .solvation import (
@@ -86,7 +86,7 @@ def create_force_field(names: list[str], solvent: str) -> app.ForceField:
     try:
         return app.ForceField(*files)
     except Exception as error:  # a broken file is almost anything
-        raise InputError(f"system.force_field {names} does not fit system.structure: {_first_line(error)}") from error
+        raise InputError(f"system.force_field {names} does not fit system.structure: {first_line(error)}") from error
 
 
 def build_system(
@@ -123,7 +123,7 @@ def build_system(
         system = loaded.createSystem(structure.topology, **keywords)
     except Exception as error:  # a missing template is a ValueError, a broken file almost anything
         raise InputError(
-            f"system.force_field {force_field} does not fit system.structure: {_first_line(error)} "
+            f"system.force_field {force_field} does not fit system.structure: {first_line(error)} "
             "Check its hydrogens, its termini (system.add_hydrogens: true adds those of a protein) and the force field's "
             "residue names."
         ) from error
@@ -140,16 +140,12 @@ def _create_with_own_forces(structure: Structure, create_system: Callable, solve
         system = create_system(**keywords)
     except Exception as error:
         raise InputError(
-            f"system.structure makes no system with system.solvent {solvent!r}: {_first_line(error)} "
+            f"system.structure makes no system with system.solvent {solvent!r}: {first_line(error)} "
             "Check its files (system.coordinates, system.parameters)."
         ) from error
     if implicit and not structure.has_radii:
         add_implicit_solvent(system, structure.topology, solvent)
     return system
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def prepare(settings: dict, random_seed: int = 0) -> tuple[Structure, openmm.System]:

@@ -22,6 +22,7 @@ from mesaflow.walkers import (
     estimate_from_walkers,
     place_walkers,
     rebuild_biases,
+    widen,
 )
 
 TEMPERATURE = 300.0
@@ -215,6 +216,13 @@ def test_crossings_are_counted_from_core_to_core():
     weights[6] = 1e-4  # the second visit to B turns on the barrier
     assert count_crossings(walker, members, "A", weights)["B"] == [2, 0]
     assert count_crossings(walker, members | {"D": np.zeros(12, dtype=bool)}, "A", weights)["D"] == [0, 0]
+
+
+@pytest.mark.parametrize(("error", "expected"), [(0.2, 0.5), (0.7, 0.7)])
+def test_the_spread_of_the_walkers_is_the_least_error(error, expected):
+    assert widen(5.0, error, [4.5, 5.5]) == (5.0, pytest.approx(expected))
+    assert np.isnan(widen(5.0, error, [4.5, np.nan])[1])
+    assert np.isnan(widen(5.0, error, [4.5])[1])
 
 
 def test_walkers_are_compared_by_their_errors():

@@ -151,6 +151,7 @@ def estimate_from_walkers(
     alone = estimate_alone(
         used, members, walkers, settings, temperature, derive_seed(random_seed, "bootstrap", "alone")
     )
+    states = {state: widen(*values, alone[state][0]) for state, values in states.items()}
     n_crossings = count_crossings(used["window"].to_numpy(), members, settings["reference_state"], weights.weights)
     diagnostics = {
         "n_samples": len(rows),
@@ -205,6 +206,22 @@ def estimate_alone(
     return found
 
 
+def widen(free_energy: float, error: float, alone: list[float]) -> tuple[float, float]:
+    """Return a free energy with the larger of two standard errors: by the bootstrap, and by the spread of the walkers.
+
+    Blocks that are too short, or a motion slower than a walker, make the first too small; the walkers, which are independent,
+    show it.
+
+    Args:
+        free_energy: The free energy of a state [kJ/mol].
+        error: Its standard error by the bootstrap [kJ/mol].
+        alone: What each walker finds alone [kJ/mol]; where one finds nothing the error is unknown.
+    """
+    return free_energy, float(
+        np.maximum(error, np.std(alone, ddof=1) / np.sqrt(len(alone)) if len(alone) > 1 else np.nan)
+    )
+
+
 def compare_walkers(free_energies: list[float], errors: list[float]) -> dict:
     """Compare what walkers find alone.
 
@@ -216,7 +233,8 @@ def compare_walkers(free_energies: list[float], errors: list[float]) -> dict:
         Both, and the standard deviation of the free energies relative to what the standard errors let expect: about 1 where
         the walkers sample the same, None where one of them never was.
     """
-    spread, expected = np.std(free_energies, ddof=1), np.sqrt(np.mean(np.square(errors)))
+    spread = np.std(free_energies, ddof=1) if len(free_energies) > 1 else np.nan
+    expected = np.sqrt(np.mean(np.square(errors)))
     return {
         "free_energies_kJ_per_mol": [finite_or_none(value) for value in free_energies],
         "standard_errors_kJ_per_mol": [finite_or_none(value) for value in errors],

@@ -28,7 +28,7 @@ def test_jobs_cut_by_time_hold_the_windows_that_fit(finished):
     for minutes, n_batches in ((1e-6, 3), (1e6, 1)):  # one of the three windows a job, or all of them
         changed = {"exploration": {"windows_per_batch": "auto"}, "cluster": {"job_minutes": minutes}}
         listed = finished.snakemake(target, "--dry-run", "--forcerun", "run_windows", **changed)
-        assert listed.count("restrained simulations of batch") == n_batches
+        assert listed.count("biased simulations of batch") == n_batches
         assert {*finished.planned(target, **changed).values()} == {"run_windows", "measure_observables"}
 
 

@@ -89,7 +89,7 @@ def test_keys_left_out_get_their_defaults(schema):
     assert resolved["observables"] == {}
     assert resolved["figures"]["published"] is None
     defaults = {key: default for key, (_, default, _) in documented(schema).items() if not {"<", "["} & {*key}}
-    groups = {"system.box", "system.equilibration"}  # which have no default of their own
+    groups = {"system.box", "system.equilibration", "production.opes"}  # which have no default of their own
     assert leaves(resolved) == {key for key, default in defaults.items() if default != "`{}`"} - groups
 
 
@@ -498,6 +498,33 @@ def test_a_long_step_without_constraints_is_refused(resolved):
     with pytest.raises(InputError, match=r"dynamics\.timestep_fs is 4 with system\.constraints none"):
         heavy = changed(resolved, "system.hydrogen_mass_amu", 4)
         check_references(changed(changed(heavy, "dynamics.timestep_fs", 4), "system.constraints", "none"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"pace_ps": 0.7}, r"production\.opes\.build_ps is 2500, no multiple of production\.opes\.pace_ps 0\.7"),
+        ({"pace_ps": 0.0005}, r"production\.opes\.pace_ps is 0\.0005, no whole number of steps"),
+        ({"length_ps": 2549.5}, r"length_ps is 2549\.5, which leaves 99 frames .* 100 are needed: lengthen it"),
+        ({"length_ps": 2000}, r"which leaves 0 frames under the static bias"),
+        ({"barrier_kJ_per_mol": 4.9}, r"barrier_kJ_per_mol is 4\.9, below 2 RT; give at least 5\.0"),
+    ],
+)
+def test_walkers_that_cannot_do_are_refused(resolved, changes, words):
+    resolved["production"]["opes"] |= changes
+    check_references(resolved)  # without effect on windows
+    resolved["production"]["method"] = "opes"
+    with pytest.raises(InputError, match=words):
+        check_references(resolved)
+
+
+def test_walkers_need_states_to_cross_between(resolved):
+    resolved["production"]["method"] = "opes"
+    resolved["production"]["length_ps"] = 0.5  # without effect on walkers
+    check_references(resolved)
+    del resolved["free_energy"]["states"]["C7ax"], resolved["free_energy"]["states"]["C5"]
+    with pytest.raises(InputError, match=r"free_energy\.states has 1 states; name at least two, .* or choose umbrella"):
+        check_references(resolved)
 
 
 def test_production_windows_with_too_few_frames_are_refused(resolved):

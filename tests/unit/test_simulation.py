@@ -246,7 +246,7 @@ def test_fingerprint_covers_all_that_determines_a_simulation(argon, tetrahedron,
         "dynamics": COLD,
         "schedule": RAMPED,
         "random_seed": 1,
-        "restraint": HarmonicRestraint(argon_encoder, center, 40.0),
+        "bias": HarmonicRestraint(argon_encoder, center, 40.0),
     }
     changes = [
         {},
@@ -256,12 +256,12 @@ def test_fingerprint_covers_all_that_determines_a_simulation(argon, tetrahedron,
         {"dynamics": replace(COLD, platform="CPU")},
         {"schedule": replace(RAMPED, ramp_steps=131)},
         {"random_seed": 2},
-        {"restraint": None},
-        {"restraint": HarmonicRestraint(argon_encoder, center + [0, 1e-15], 40.0)},
-        {"restraint": HarmonicRestraint(argon_encoder, center, 41.0)},
-        {"restraint": HarmonicRestraint(replace(argon_encoder, scale=0.6), center, 40.0)},
-        {"restraint": HarmonicRestraint(replace(argon_encoder, atoms=np.array([1, 0, 2, 3])), center, 40.0)},
-        {"restraint": HarmonicRestraint(replace(argon_encoder, superposes=False), center, 40.0)},
+        {"bias": None},
+        {"bias": HarmonicRestraint(argon_encoder, center + [0, 1e-15], 40.0)},
+        {"bias": HarmonicRestraint(argon_encoder, center, 41.0)},
+        {"bias": HarmonicRestraint(replace(argon_encoder, scale=0.6), center, 40.0)},
+        {"bias": HarmonicRestraint(replace(argon_encoder, atoms=np.array([1, 0, 2, 3])), center, 40.0)},
+        {"bias": HarmonicRestraint(replace(argon_encoder, superposes=False), center, 40.0)},
     ]
     assert len({simulation_fingerprint(**base | change) for change in changes}) == len(changes)
     assert simulation_fingerprint(**base | {"dynamics": replace(COLD, threads=2)}) == simulation_fingerprint(**base)

@@ -104,3 +104,7 @@ def test_a_dry_run_writes_no_results(project, jobs_of_two_rounds):
 def test_snakemake_lint_finds_nothing(project):
     result = project.snakemake("--lint", config={})
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_walkers_take_the_place_of_windows_without_other_jobs(project, jobs_of_two_rounds):
+    assert project.count_jobs(config(2) | {"production": {"method": "opes"}}) == jobs_of_two_rounds

@@ -188,7 +188,12 @@ def batches_of(wildcards, stage: str) -> dict[int, list[dict]]:
 
 
 def windows_per_batch(run: str, stage: str) -> int:
-    """Return how many windows a job runs: as configured, or as many as fill its time at the speed that was recorded."""
+    """Return how many windows a job runs: as configured, or as many as fill its time at the speed that was recorded.
+
+    A walker has a job of its own.
+    """
+    if stage == "production" and walks(run):
+        return 1
     section = RUNS[run][stage_section(stage)]
     if section["windows_per_batch"] != "auto":
         return section["windows_per_batch"]
@@ -383,6 +388,8 @@ def batch_windows(wildcards) -> list[dict]:
 
 def batch_in_words(wildcards) -> str:
     numbers = [row["window"] for row in batch_windows(wildcards)]
+    if wildcards.stage == "production" and walks(wildcards.run):
+        return f"walker {wildcards.batch}"
     return f"windows {min(numbers)} to {max(numbers)}" if numbers else "no windows"
 
 

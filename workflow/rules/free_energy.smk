@@ -27,7 +27,7 @@ rule estimate_free_energy:
         temperature=temperature,
         random_seed=random_seed,
     message:
-        "{wildcards.run}: reweighting the production windows (MBAR) and judging the result"
+        "{wildcards.run}: reweighting the production samples (MBAR) and judging the result"
     script:
         "../scripts/estimate_free_energy.py"
 

@@ -118,7 +118,7 @@ rule run_windows:
         simulation=window_settings,
         dynamics=dynamics_settings,
     message:
-        "{wildcards.run}, {wildcards.stage}: restrained simulations of batch {wildcards.batch}, {params.in_words}"
+        "{wildcards.run}, {wildcards.stage}: biased simulations of batch {wildcards.batch}, {params.in_words}"
     script:
         "../scripts/run_windows.py"
 

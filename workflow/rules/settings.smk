@@ -6,6 +6,7 @@ CONVERGENCE_KEYS = ("convergence_growth", "convergence_correlation", "convergenc
 DRIVER_KEYS = ("n_rounds", "windows_per_batch", *CONVERGENCE_KEYS)
 RELAXATION_KEYS = ("n_candidates", "max_energy_kJ_per_mol")
 EXTENSION_KEYS = ("extend_ns", "length_ps")
+METHOD_KEYS = ("method", "opes")
 SIMULATION_KEYS = ("length_ps", "save_interval_ps", "ramp_ps", "max_attempts")
 
 
@@ -102,21 +103,44 @@ def pose_settings(wildcards) -> dict:
 
 
 def placement_settings(wildcards) -> dict:
+    if wildcards.stage == "production" and walks(wildcards.run):
+        return {"method": "opes"} | keep(RUNS[wildcards.run]["production"]["opes"], ("n_walkers",))
     section = RUNS[wildcards.run][stage_section(wildcards.stage)]
     if section.get("force_constant_kJ_per_mol") is None:
         section = drop(section, "force_constant_kJ_per_mol")
-    return drop(section, *DRIVER_KEYS, *SIMULATION_KEYS, *RELAXATION_KEYS, *EXTENSION_KEYS, *NETWORK_KEYS)
+    return drop(section, *DRIVER_KEYS, *SIMULATION_KEYS, *RELAXATION_KEYS, *EXTENSION_KEYS, *NETWORK_KEYS, *METHOD_KEYS)
+
+
+def walks(run: str) -> bool:
+    """Tell whether production consists of walkers that build their biases, instead of windows."""
+    return RUNS[run]["production"]["method"] == "opes"
+
+
+def opes_settings(run: str) -> dict:
+    """Return how walkers build their biases."""
+    return drop(RUNS[run]["production"]["opes"], "n_walkers", "length_ps")
+
+
+def walker_simulation(run: str) -> dict:
+    """Return how walkers are simulated: as windows, without a ramp, with a frame for every kernel."""
+    production = RUNS[run]["production"]
+    lengths = {"length_ps": production["opes"]["length_ps"], "save_interval_ps": production["opes"]["pace_ps"]}
+    return lengths | keep(production, ("max_attempts",)) | {"ramp_ps": 0, "opes": opes_settings(run)}
 
 
 def window_settings(wildcards) -> dict:
     simulation = keep(RUNS[wildcards.run][stage_section(wildcards.stage)], SIMULATION_KEYS)
+    if wildcards.stage == "production" and walks(wildcards.run):
+        simulation = walker_simulation(wildcards.run)
     if has_explicit_solvent(wildcards.run):
         simulation["settle_ps"] = RUNS[wildcards.run]["system"]["equilibration"]["settle_ps"]
     return simulation | {"ramp_ps": 0} if wildcards.stage == "extension" else simulation
 
 
 def extension_settings(wildcards) -> dict:
-    return keep(RUNS[wildcards.run]["production"], EXTENSION_KEYS)
+    """Return how much further simulation windows get; walkers get none."""
+    extension = keep(RUNS[wildcards.run]["production"], EXTENSION_KEYS)
+    return extension | {"extend_ns": 0} if walks(wildcards.run) else extension
 
 
 def convergence_settings(wildcards) -> dict:
@@ -137,14 +161,21 @@ def relaxation_settings(wildcards) -> dict:
 
 
 def production_ramp(wildcards) -> float:
-    return RUNS[wildcards.run]["production"]["ramp_ps"]
+    """Return the time at the start of each production simulation that does not count."""
+    production = RUNS[wildcards.run]["production"]
+    return production["opes"]["build_ps"] if walks(wildcards.run) else production["ramp_ps"]
 
 
 def state_settings(wildcards) -> dict:
-    """Return the states, and the kinds of their observables unless all are dihedrals, as they were in older versions."""
+    """Return the states, and the kinds of their observables unless all are dihedrals, as they were in older versions.
+
+    With walkers come the settings of their biases, which are rebuilt from what they recorded.
+    """
     run = RUNS[wildcards.run]
     kinds = other_kinds(run["free_energy"]["states"], run["observables"])
     settings = keep(run["free_energy"], ("states", "reference_state", "n_bootstrap"))
+    if walks(wildcards.run):
+        settings["opes"] = opes_settings(wildcards.run)
     return settings | {"kinds": kinds} if kinds else settings
 
 

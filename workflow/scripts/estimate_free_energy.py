@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from mesaflow.alignment import superpose
-from mesaflow.diagnostics import judge, note_left_out
+from mesaflow.diagnostics import judge, judge_walkers, note_left_out
 from mesaflow.encoder import Encoder
 from mesaflow.estimation import estimate_free_energies
 from mesaflow.files import read_arrays, read_json, write_arrays, write_csv, write_json
@@ -14,6 +14,7 @@ from mesaflow.progress import log_to
 from mesaflow.states import describe_state
 from mesaflow.trajectories import load_topology, load_trajectory
 from mesaflow.units import thermal_energy
+from mesaflow.walkers import estimate_from_walkers, rebuild_biases
 
 
 def lowest_relaxed_energy(windows: np.ndarray, rows: list[dict], relaxed: str) -> float | None:
@@ -34,16 +35,21 @@ def main(snakemake):
         )
         statuses = [status for path in snakemake.input.statuses for status in read_json(path)["windows"]]
         manifest = [row for path in snakemake.input.manifests for row in read_manifest(path)]
-        pool = pool_samples(manifest, statuses, samples, encoder, discard)
-        topology = load_topology(snakemake.input.topology)
-        frames = [load_trajectory(path, topology)[:, encoder.atoms] for path in snakemake.input.trajectories]
-        coordinates = superpose(np.concatenate(frames), encoder.references[0]).reshape(len(samples), -1)
-
-        log.info("%d windows, %d samples", len(pool.restraints.windows), len(samples))
         seed = snakemake.params.random_seed
-        estimate = estimate_free_energies(pool, observables, coordinates, encoder, settings, temperature, discard, seed)
+        log.info("%d simulations, %d samples", len(statuses), len(samples))
+        if "opes" in settings:
+            walkers = rebuild_biases(samples, statuses, settings["opes"], encoder, temperature)
+            estimate = estimate_from_walkers(samples, observables, walkers, settings, temperature, discard, seed)
+        else:
+            pool = pool_samples(manifest, statuses, samples, encoder, discard)
+            topology = load_topology(snakemake.input.topology)
+            frames = [load_trajectory(path, topology)[:, encoder.atoms] for path in snakemake.input.trajectories]
+            coordinates = superpose(np.concatenate(frames), encoder.references[0]).reshape(len(samples), -1)
+            estimate = estimate_free_energies(
+                pool, observables, coordinates, encoder, settings, temperature, discard, seed
+            )
         weights, states, left_out = estimate.weights, estimate.states, estimate.left_out
-        log.info("%d uncorrelated samples; states: %s", len(weights.rows), states)
+        log.info("%d samples used; states: %s", len(weights.rows), states)
         if len(left_out):
             log.info("windows that are not connected with the start structure: %s", left_out.tolist())
         lowest = lowest_relaxed_energy(left_out, manifest, snakemake.input.relaxed)
@@ -54,7 +60,7 @@ def main(snakemake):
             "md_ns": sum(status["length_ps"] for status in statuses if status["outcome"] == "finished") / 1000,
             "lowest_energy_left_out_RT": None if lowest is None else lowest / thermal_energy(temperature),
         }
-        verdict, reasons = judge(diagnostics)
+        verdict, reasons = (judge_walkers if "opes" in settings else judge)(diagnostics)
         log.info("%s %s", verdict, reasons)
         judgement = {"verdict": verdict, "reasons": reasons, "notes": note_left_out(diagnostics)}
         write_json(snakemake.output.diagnostics, diagnostics | judgement)

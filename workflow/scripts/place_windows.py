@@ -1,4 +1,4 @@
-"""Place a stage's windows: beyond the boundary in a round, overlapping everywhere in production."""
+"""Place a stage's windows: beyond the boundary in a round, in production overlapping everywhere, or walkers in the minima."""
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from mesaflow.manifest import write_manifest
 from mesaflow.progress import log_to
 from mesaflow.randomness import derive_seed
 from mesaflow.units import thermal_energy
+from mesaflow.walkers import place_walkers
 from mesaflow.windows import Window, place_boundary_windows, place_overlapping_windows
 
 
@@ -35,10 +36,14 @@ def main(snakemake):
     with log_to(snakemake.log[0]) as log:
         encoder = Encoder.load(snakemake.input.encoder)
         if stage == "production":
-            cvs = read_arrays(snakemake.input.relaxed)["cvs"]
-            energy = thermal_energy(snakemake.params.temperature)
-            spacing = placement["spacing_in_widths"]
-            windows = place_overlapping_windows(cvs, encoder.periods, placement["n_windows"], spacing, energy, rng)
+            relaxed = read_arrays(snakemake.input.relaxed)
+            if placement.get("method") == "opes":
+                windows = place_walkers(relaxed["cvs"], encoder.periods, relaxed["energies"], placement["n_walkers"])
+            else:
+                energy, spacing = thermal_energy(snakemake.params.temperature), placement["spacing_in_widths"]
+                windows = place_overlapping_windows(
+                    relaxed["cvs"], encoder.periods, placement["n_windows"], spacing, energy, rng
+                )
             starts = [(snakemake.input.trajectory, window.start_frame) for window in windows]
         elif snakemake.input.get("assessment") and read_json(snakemake.input.assessment)["converged"]:
             log.info("the rounds before have converged: no more windows")

@@ -1,4 +1,4 @@
-"""Run a batch of restrained simulations, one after another, and write what they saw."""
+"""Run a batch of restrained simulations, or of walkers that build their biases, one after another, and write what they saw."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ from mesaflow.exploration import run_batch
 from mesaflow.files import read_json, write_json, write_parquet
 from mesaflow.imported import FrameReader
 from mesaflow.interruption import heed_sigterm
+from mesaflow.opes import OpesSettings
 from mesaflow.progress import StepProgress, log_to
 from mesaflow.restart import restart_folder
 from mesaflow.simulation import Dynamics, Schedule
@@ -42,6 +43,7 @@ def main(snakemake):
                 on_steps=progress.update,
                 must_end=must_end,
                 solvent=solvent,
+                opes=OpesSettings.from_config(settings["opes"]) if "opes" in settings else None,
             )
         for status in batch.statuses:
             log.info("window %(window)d: %(outcome)s after %(n_attempts)d attempts", status)

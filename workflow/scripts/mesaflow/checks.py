@@ -14,9 +14,16 @@ from .kinds import MOST_BINS, Axis
 from .methods import DIHEDRALS, NEEDS, check_size
 from .sources import check_sources
 from .states import check_ranges
+from .units import FEMTOSECONDS_PER_PICOSECOND, thermal_energy
 
 if TYPE_CHECKING:
     import mdtraj
+
+LEAST_BARRIER = 2.0
+"""Barrier [RT] below which a bias that builds itself is no help: with 1 RT its strength 1 − RT/ΔE is zero."""
+
+FEWEST_STATIC_FRAMES = 100
+"""Frames of a walker under its static bias, below which blocks of them say nothing about errors."""
 
 FEWEST_PRODUCTION_FRAMES = 10
 """Frames of a production window, after its ramp, below which no correlation time can be estimated."""
@@ -70,41 +77,75 @@ def _check_names(config: dict) -> None:
 
 def _check_lengths(config: dict) -> None:
     """Check that lengths of time hold what they must."""
+    timestep = config["dynamics"]["timestep_fs"]
+    walks = config["production"]["method"] == "opes"
     left_out = [stage for stage in ("seeding", "baseline") if config[stage]["n_replicas"] == 0]
+    left_out += ["production"] if walks else []
     for stage in [s for s in ("seeding", "baseline", "exploration", "production") if s not in left_out]:
-        length, interval = config[stage]["length_ps"], config[stage]["save_interval_ps"]
-        if length < interval:
-            raise InputError(
-                f"{stage}.length_ps is {length:g}, shorter than {stage}.save_interval_ps {interval:g}; lengthen it."
-            )
-        if not math.isclose(length / interval, round(length / interval)):
-            raise InputError(
-                f"{stage}.length_ps is {length:g}, no multiple of {stage}.save_interval_ps {interval:g}; change one of them."
-            )
-        steps = interval * 1000 / config["dynamics"]["timestep_fs"]
-        if not math.isclose(steps, round(steps), abs_tol=1e-6):
-            raise InputError(
-                f"{stage}.save_interval_ps is {interval:g}, no whole number of steps of "
-                f"dynamics.timestep_fs {config['dynamics']['timestep_fs']:g}; change one of them."
-            )
+        _check_intervals(config[stage], stage, ("length_ps",), "save_interval_ps", timestep)
     if config["dynamics"]["timestep_fs"] > 2 and config["system"]["constraints"] == "none":
         raise InputError(
             f"dynamics.timestep_fs is {config['dynamics']['timestep_fs']:g} with system.constraints none; "
             "give at most 2, or constrain bonds."
         )
+    if walks:
+        _check_walkers(config)
     production = config["production"]
     n_frames = (production["length_ps"] - production["ramp_ps"]) / production["save_interval_ps"]
-    if 0 < n_frames < FEWEST_PRODUCTION_FRAMES:
+    if not walks and 0 < n_frames < FEWEST_PRODUCTION_FRAMES:
         raise InputError(
             f"production.length_ps is {production['length_ps']:g}, which leaves {n_frames:.0f} frames after the ramp; "
             f"{FEWEST_PRODUCTION_FRAMES} are needed: lengthen it or shorten production.save_interval_ps."
         )
-    for stage in ("exploration", "production"):
+    for stage in ("exploration",) if walks else ("exploration", "production"):
         if config[stage]["ramp_ps"] >= config[stage]["length_ps"]:
             raise InputError(
                 f"{stage}.ramp_ps is {config[stage]['ramp_ps']:g}, not shorter than {stage}.length_ps "
                 f"{config[stage]['length_ps']:g}; shorten the ramp."
             )
+
+
+def _check_intervals(section: dict, name: str, lengths: tuple[str, ...], interval: str, timestep: float) -> None:
+    """Check that lengths of time [ps] are multiples of an interval, and that one of time steps [fs]."""
+    between = section[interval]
+    for key in lengths:
+        length = section[key]
+        if length < between:
+            raise InputError(f"{name}.{key} is {length:g}, shorter than {name}.{interval} {between:g}; lengthen it.")
+        if not math.isclose(length / between, round(length / between)):
+            raise InputError(
+                f"{name}.{key} is {length:g}, no multiple of {name}.{interval} {between:g}; change one of them."
+            )
+    steps = between * FEMTOSECONDS_PER_PICOSECOND / timestep
+    if not math.isclose(steps, round(steps), abs_tol=1e-6):
+        raise InputError(
+            f"{name}.{interval} is {between:g}, no whole number of steps of dynamics.timestep_fs {timestep:g}; "
+            "change one of them."
+        )
+
+
+def _check_walkers(config: dict) -> None:
+    """Check what walkers need."""
+    opes, key = config["production"]["opes"], "production.opes"
+    _check_intervals(opes, key, ("build_ps", "length_ps"), "pace_ps", config["dynamics"]["timestep_fs"])
+    n_frames = round((opes["length_ps"] - opes["build_ps"]) / opes["pace_ps"])
+    if n_frames < FEWEST_STATIC_FRAMES:
+        raise InputError(
+            f"{key}.length_ps is {opes['length_ps']:g}, which leaves {max(n_frames, 0)} frames under the static bias after "
+            f"{key}.build_ps {opes['build_ps']:g}; {FEWEST_STATIC_FRAMES} are needed: lengthen it."
+        )
+    least = LEAST_BARRIER * thermal_energy(config["dynamics"]["temperature_K"])
+    if opes["barrier_kJ_per_mol"] < least:
+        raise InputError(
+            f"{key}.barrier_kJ_per_mol is {opes['barrier_kJ_per_mol']:g}, below {LEAST_BARRIER:g} RT; give at least {least:.1f}, "
+            "and more than the barriers between the states."
+        )
+    n_states = len(config["free_energy"]["states"])
+    if n_states < 2:
+        raise InputError(
+            f"production.method is 'opes' and free_energy.states has {n_states} states; name at least two, so that crossings "
+            "between them can be counted, or choose umbrella."
+        )
 
 
 def check_network(network: dict, training: dict, section: str) -> None:

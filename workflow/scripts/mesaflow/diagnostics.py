@@ -40,6 +40,12 @@ NEGLIGIBLE_ENERGY = 5.0
 LARGEST_SPREAD = 2.0
 """Standard deviation of a window, relative to that of a free one, beyond which the barrier below is as steep as the restraint."""
 
+FEWEST_CROSSINGS_OF_WALKERS = 20
+"""Crossings between two states, by all walkers, below which the error of their difference is hardly known (√(2/20) RT at best)."""
+
+LARGEST_SPREAD_OF_WALKERS = 2.0
+"""Spread of what the walkers find alone, relative to their errors, beyond which they do not sample the same (1 in 100 for four)."""
+
 _NEAREST_SHARE = 0.1  # of the frames, the nearest to the other window, decide whether two windows touch
 
 SMALLEST_MODE = 0.05
@@ -242,25 +248,65 @@ def judge(diagnostics: dict) -> tuple[str, list[str]]:
             f"the pairs {_enumerate(pairs)} overlap in the collective variables but hold different conformations; "
             "raise production.n_cvs."
         )
-    for state, values in diagnostics["states"].items():
+    reasons += _judge_states(diagnostics["states"], "production.length_ps")
+    return ("not yet" if reasons else "trustworthy"), reasons
+
+
+def judge_walkers(diagnostics: dict) -> tuple[str, list[str]]:
+    """Turn the diagnostics of walkers into a verdict, as ``judge`` does those of windows."""
+    reasons = []
+    if diagnostics["n_failed_windows"]:
+        reasons.append(
+            f"{diagnostics['n_failed_windows']} walkers failed; see their status.json and lower "
+            "production.opes.barrier_kJ_per_mol."
+        )
+    reference = diagnostics["reference_state"]
+    for state, found in diagnostics["walkers"].items():
+        crossings = dict(zip(found["numbers"], found["crossings"], strict=True))
+        idle = [number for number, n in crossings.items() if n == 0]
+        total = sum(crossings.values())
+        if idle:
+            reasons.append(
+                f"walkers {_enumerate(idle)} never crossed between {reference} and {state} once their biases were static; "
+                "lengthen production.opes.build_ps or raise production.opes.barrier_kJ_per_mol."
+            )
+        elif total < FEWEST_CROSSINGS_OF_WALKERS:
+            reasons.append(
+                f"the walkers crossed only {total} times between {reference} and {state}, fewer than "
+                f"{FEWEST_CROSSINGS_OF_WALKERS}; lengthen production.opes.length_ps."
+            )
+        spread = found["spread_in_errors"]
+        if spread is None or spread > LARGEST_SPREAD_OF_WALKERS:
+            alone = ", ".join("none" if f is None else f"{f:.1f}" for f in found["free_energies_kJ_per_mol"])
+            shown = "cannot be compared" if spread is None else f"differ by {spread:.1f} times their standard errors"
+            reasons.append(
+                f"the free energies of {state} that the walkers find alone {shown} ({alone} kJ/mol); lengthen "
+                "production.opes.build_ps and length_ps, or raise production.n_cvs if the walkers stay apart."
+            )
+    reasons += _judge_states(diagnostics["states"], "production.opes.length_ps")
+    return ("not yet" if reasons else "trustworthy"), reasons
+
+
+def _judge_states(states: dict[str, dict], length: str) -> list[str]:
+    """Give reasons to doubt the free energies of states; ``length`` is the key by which a simulation is lengthened."""
+    reasons = []
+    for state, values in states.items():
         if values["effective_samples"] < FEWEST_EFFECTIVE_SAMPLES:
             reasons.append(
                 f"state {state} has {values['effective_samples']:.0f} effective samples, fewer than "
-                f"{FEWEST_EFFECTIVE_SAMPLES}; lengthen production.length_ps."
+                f"{FEWEST_EFFECTIVE_SAMPLES}; lengthen {length}."
             )
         error = values["standard_error_kJ_per_mol"]
         if error is None or error > LARGEST_ERROR:
             shown = "unknown" if error is None else f"{error:.1f} kJ/mol"
             reasons.append(
-                f"the standard error of {state} is {shown}, above {LARGEST_ERROR} kJ/mol; lengthen production.length_ps."
+                f"the standard error of {state} is {shown}, above {LARGEST_ERROR} kJ/mol; lengthen {length}."
             )
         difference = values["split_half_difference_in_errors"]
         if difference is None or difference > LARGEST_SPLIT_DIFFERENCE:
             shown = "cannot be compared" if difference is None else f"differ by {difference:.1f} standard errors"
-            reasons.append(
-                f"the first and second halves of the data {shown} in {state}; lengthen production.length_ps."
-            )
-    return ("not yet" if reasons else "trustworthy"), reasons
+            reasons.append(f"the first and second halves of the data {shown} in {state}; lengthen {length}.")
+    return reasons
 
 
 def note_left_out(diagnostics: dict) -> list[str]:

@@ -60,7 +60,7 @@ def estimate_free_energies(
     def estimate(rows: np.ndarray, name: str) -> tuple[Weights, dict[str, tuple[float, float]]]:
         seed = derive_seed(random_seed, "bootstrap", name)
         weights = estimate_weights(samples, rows, restraints, temperature, settings["n_bootstrap"], seed)
-        return weights, _estimate_states(observables.iloc[rows], weights, settings, temperature)
+        return weights, estimate_states(observables.iloc[rows], weights, settings, temperature)
 
     rows = pool.choose_rows(ramp)
     weights, states = estimate(rows, "all")
@@ -71,7 +71,7 @@ def estimate_free_energies(
     if len(left_out):
         rows = rows[~samples["window"].iloc[rows].isin(left_out).to_numpy()]
         weights, states = estimate(rows, "connected")
-    halves = [estimate(half, f"half-{i}")[1] for i, half in enumerate(_split_halves(samples, rows))]
+    halves = [estimate(half, f"half-{i}")[1] for i, half in enumerate(split_halves(samples, rows))]
     used = {*weights.windows.tolist()}
     neighbours = weights.overlap - np.diag(np.diag(weights.overlap))
     diagnostics = {
@@ -82,14 +82,15 @@ def estimate_free_energies(
         "bimodal_windows": [window for window in bimodal if window in used],
         "soft_windows": [window for window in soft if window in used],
         "windows_apart": [list(pair) for pair in apart if used.issuperset(pair)],
-        "states": _diagnose_states(observables.iloc[rows], weights, states, halves, settings),
+        "states": diagnose_states(observables.iloc[rows], weights, states, halves, settings),
     }
     return Estimate(weights, states, left_out, diagnostics)
 
 
-def _estimate_states(
+def estimate_states(
     table: pd.DataFrame, weights: Weights, settings: dict, temperature: float
 ) -> dict[str, tuple[float, float]]:
+    """Estimate the free energy of every state with its standard error [kJ/mol], from the observables of the samples."""
     members = find_members(table, settings)
     if not members:
         return {}
@@ -107,7 +108,7 @@ def find_members(table: pd.DataFrame, settings: dict) -> dict[str, np.ndarray]:
     return {name: in_state(table, ranges, kinds) for name, ranges in settings["states"].items()}
 
 
-def _split_halves(samples: pd.DataFrame, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def split_halves(samples: pd.DataFrame, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Split rows into the first and the second half of every window."""
     used = samples.iloc[rows]
     rank = used.groupby("window").cumcount().to_numpy()
@@ -115,7 +116,7 @@ def _split_halves(samples: pd.DataFrame, rows: np.ndarray) -> tuple[np.ndarray, 
     return rows[rank < size / 2], rows[rank >= size / 2]
 
 
-def _diagnose_states(
+def diagnose_states(
     table: pd.DataFrame,
     weights: Weights,
     states: dict[str, tuple[float, float]],
@@ -129,11 +130,11 @@ def _diagnose_states(
         spread = math.hypot(first_error, second_error)
         undefined = 0.0 if name == settings["reference_state"] else math.nan
         found[name] = {
-            "free_energy_kJ_per_mol": _finite_or_none(free_energy),
-            "standard_error_kJ_per_mol": _finite_or_none(error),
-            "first_half_kJ_per_mol": _finite_or_none(first),
-            "second_half_kJ_per_mol": _finite_or_none(second),
-            "split_half_difference_in_errors": _finite_or_none(
+            "free_energy_kJ_per_mol": finite_or_none(free_energy),
+            "standard_error_kJ_per_mol": finite_or_none(error),
+            "first_half_kJ_per_mol": finite_or_none(first),
+            "second_half_kJ_per_mol": finite_or_none(second),
+            "split_half_difference_in_errors": finite_or_none(
                 abs(second - first) / spread if spread > 0 else undefined
             ),
             "effective_samples": effective_samples(weights.weights[members[name]]),
@@ -141,5 +142,6 @@ def _diagnose_states(
     return found
 
 
-def _finite_or_none(value: float) -> float | None:
+def finite_or_none(value: float) -> float | None:
+    """Return a number as JSON knows it."""
     return float(value) if math.isfinite(value) else None

@@ -9,10 +9,12 @@ import numpy as np
 import openmm
 import pandas as pd
 
-from .bias import HarmonicRestraint
+from .bias import Bias, HarmonicRestraint
 from .encoder import Encoder
 from .interruption import never
 from .manifest import center_columns
+from .opes import OpesBias, OpesSettings
+from .periodic import Molecules
 from .randomness import derive_seed
 from .restart import Restart
 from .simulation import Dynamics, Schedule, SimulationFailure, simulate, simulation_fingerprint
@@ -55,11 +57,13 @@ def run_batch(
     on_steps: Callable[[int], None] = lambda n_steps: None,
     must_end: Callable[[], bool] = never,
     solvent: Solvent | None = None,
+    opes: OpesSettings | None = None,
 ) -> Batch:
-    """Run windows one after another.
+    """Run windows, or walkers, one after another.
 
     A window whose simulation fails is tried again with half the force constant, which is half the energy budget, and
-    another random seed; if every attempt fails the batch goes on without it.
+    another random seed; a walker with half the barrier that its bias may overcome; if every attempt fails the batch goes on
+    without it.
 
     Args:
         system: The unbiased system.
@@ -73,6 +77,7 @@ def run_batch(
         on_steps: Called with the number of steps done since its last call.
         must_end: Called after every frame; where it returns True the batch ends, with restart files for what is done.
         solvent: The explicit solvent, if there is any; starts are then those of the solute alone.
+        opes: How walkers build their bias; without it, rows are windows with a restraint.
 
     Raises:
         Interruption: If the batch had to end before its last frame.
@@ -81,28 +86,23 @@ def run_batch(
     molecules = None if solvent is None else solvent.molecules_of(encoder.atoms)
     for row, start in zip(rows, starts, strict=True):
         window = row["window"]
-        center = np.array([row[column] for column in center_columns(encoder.n_cvs)])
-        status = {"window": window, "outcome": "failed", "force_constant": None, "random_seed": None, "failures": []}
+        strength = "force_constant" if opes is None else "barrier_kJ_per_mol"
+        status = {"window": window, "outcome": "failed", strength: None, "random_seed": None, "failures": []}
         for attempt in range(max_attempts):
-            force_constant = row["force_constant"] / 2**attempt
             seed = row["random_seed"] if attempt == 0 else derive_seed(row["random_seed"], "attempt", attempt)
-            restraint = HarmonicRestraint(encoder, center, force_constant, molecules)
-            key = simulation_fingerprint(system, start, dynamics, schedule, seed, restraint, solvent)
+            bias = _create_bias(row, attempt, encoder, molecules, opes, dynamics.temperature)
+            key = simulation_fingerprint(system, start, dynamics, schedule, seed, bias, solvent)
             restarts.append(Restart(restart_folder(window, key)))
             steps_done = []
             count = _counting(on_steps, steps_done)
             try:
-                result = simulate(
-                    system, start, dynamics, schedule, seed, restarts[-1], restraint, count, must_end, solvent
-                )
+                result = simulate(system, start, dynamics, schedule, seed, restarts[-1], bias, count, must_end, solvent)
             except SimulationFailure as failure:
                 on_steps(-sum(steps_done))
                 logger.warning("window %d, attempt %d: %s", window, attempt + 1, failure)
-                status["failures"].append(
-                    {"force_constant": force_constant, "random_seed": seed, "error": str(failure)}
-                )
+                status["failures"].append(bias.strength | {"random_seed": seed, "error": str(failure)})
                 continue
-            status |= {"outcome": "finished", "force_constant": force_constant, "random_seed": seed}
+            status |= {"outcome": "finished"} | bias.strength | {"random_seed": seed}
             parts.append((result["positions"], _tabulate(window, result, dynamics, schedule)))
             break
         statuses.append(status | {"n_attempts": attempt + 1, "length_ps": schedule.n_steps * dynamics.timestep})
@@ -114,6 +114,21 @@ def run_batch(
         statuses=statuses,
         restarts=restarts,
     )
+
+
+def _create_bias(
+    row: dict,
+    attempt: int,
+    encoder: Encoder,
+    molecules: Molecules | None,
+    opes: OpesSettings | None,
+    temperature: float,
+) -> Bias:
+    """Create the bias of a window or walker, the weaker the more attempts have failed."""
+    if opes is not None:
+        return OpesBias(encoder, opes.weakened(attempt, temperature), temperature, molecules)
+    center = np.array([row[column] for column in center_columns(encoder.n_cvs)])
+    return HarmonicRestraint(encoder, center, row["force_constant"] / 2**attempt, molecules)
 
 
 def _counting(on_steps: Callable[[int], object], done: list[int]) -> Callable[[int], None]:

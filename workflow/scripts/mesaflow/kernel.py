@@ -359,6 +359,19 @@ def _read_cv(kind, outputs, node):
 
 
 @_compiled
+def _pull_back_cv(kind, cv, slope, outputs, node, gradient):
+    """Fill the gradient on a node of the last layer, or on a pair of them, from the slope ∂U/∂ξ of a collective variable."""
+    if kind == CIRCULAR:
+        x, y = outputs[node], outputs[node + 1]
+        turn = slope / max(x * x + y * y, _SMALLEST_RADIUS_SQUARED)
+        gradient[node], gradient[node + 1] = -turn * y, turn * x
+    elif kind == TANH:
+        gradient[node] = slope * (1.0 - cv * cv)
+    else:
+        gradient[node] = slope
+
+
+@_compiled
 def _restrain_cvs(cv_kinds, outputs, center, force_constant, gradient):
     """Evaluate U = ½ κ Σ (ξ − ξ⁰)² [kJ/mol], and fill its gradient on the nodes of the last layer."""
     energy, node = 0.0, 0
@@ -368,13 +381,7 @@ def _restrain_cvs(cv_kinds, outputs, center, force_constant, gradient):
         deviation = cv - center[k]
         if kind == CIRCULAR:
             deviation -= 2.0 * math.pi * round(deviation / (2.0 * math.pi))
-            x, y = outputs[node], outputs[node + 1]
-            slope = force_constant * deviation / max(x * x + y * y, _SMALLEST_RADIUS_SQUARED)
-            gradient[node], gradient[node + 1] = -slope * y, slope * x
-        elif kind == TANH:
-            gradient[node] = force_constant * deviation * (1.0 - cv * cv)
-        else:
-            gradient[node] = force_constant * deviation
+        _pull_back_cv(kind, cv, force_constant * deviation, outputs, node, gradient)
         energy += 0.5 * force_constant * deviation * deviation
         node += 2 if kind == CIRCULAR else 1
     return energy
@@ -474,3 +481,30 @@ def restrain(integers, numbers, positions, center, force_constant, forces):
     _pull_back(placed, network, nodes, gradient, pull)
     _turn_back(network, placed, pull, rotation, b, forces)
     return energy
+
+
+@_compiled
+def push(integers, numbers, positions, cv_slopes, forces):
+    """Fill ``forces`` [kJ/mol/nm] with ``shape=(n_atoms, 3)`` with those of any potential U(ξ).
+
+    Args:
+        integers, numbers: The packed network.
+        positions: The positions [nm] with ``shape=(n_atoms, 3)``.
+        cv_slopes: ∂U/∂ξ at these positions [kJ/mol per CV unit] with ``shape=(n_cvs,)``.
+        forces: The array to fill.
+    """
+    network = unpack(integers, numbers)
+    n_nodes = network.sizes.sum()
+    nodes, slopes, gradient = np.empty(n_nodes), np.empty(n_nodes), np.zeros(n_nodes)
+    placed, pull = np.empty(positions.shape), np.empty(positions.shape)
+    rotation, b = _place(positions, network, placed)
+    _featurise(placed, network, nodes)
+    last = _propagate(network, nodes, slopes)
+    outputs, node = nodes[last:], 0
+    for k in range(len(network.cv_kinds)):
+        kind = network.cv_kinds[k]
+        _pull_back_cv(kind, _read_cv(kind, outputs, node), cv_slopes[k], outputs, node, gradient[last:])
+        node += 2 if kind == CIRCULAR else 1
+    _propagate_back(network, slopes, gradient)
+    _pull_back(placed, network, nodes, gradient, pull)
+    _turn_back(network, placed, pull, rotation, b, forces)

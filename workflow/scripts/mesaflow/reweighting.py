@@ -1,6 +1,7 @@
 """From overlapping restrained simulations to unbiased weights and free energies (MBAR)."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,9 @@ from .encoder import minimum_image
 from .errors import InputError
 from .mbar import MBAREquations
 from .units import thermal_energy
+
+if TYPE_CHECKING:  # which are reweighted by this module
+    from .walkers import Walkers
 
 _SAMPLES_AT_ONCE = 20_000  # whose restraint energies are computed together, before the negligible ones are dropped
 _FEWEST_SAMPLES = 5  # of one window; with fewer its correlation time means nothing
@@ -31,6 +35,10 @@ class Restraints:
     centers: np.ndarray
     force_constants: np.ndarray
     periods: np.ndarray
+
+    def select(self, chosen: np.ndarray) -> "Restraints":
+        """Return some of the restraints, by a mask with ``shape=(K,)``."""
+        return Restraints(self.windows[chosen], self.centers[chosen], self.force_constants[chosen], self.periods)
 
     def reduced_potentials(self, cvs: np.ndarray, temperature: float) -> np.ndarray:
         """Return u_kn, the restraint energies over RT with ``shape=(K, n_samples)``.
@@ -144,31 +152,28 @@ class Weights:
 def estimate_weights(
     samples: pd.DataFrame,
     rows: np.ndarray,
-    restraints: Restraints,
+    restraints: "Restraints | Walkers",
     temperature: float,
     n_bootstrap: int,
     random_seed: int,
+    n_blocks: int | None = None,
 ) -> Weights:
     """Estimate the weights of samples in the unbiased ensemble, with bootstrap samples of them.
 
-    The bootstrap draws contiguous blocks of √N_k samples of each window, which keeps what correlation is left.
+    The bootstrap draws contiguous blocks of samples of each window, which keeps the correlation within them.
 
     Args:
         samples: One row a frame with window and cv_1 ….
         rows: The rows to use, in the order of windows.
-        restraints: The restraints of all windows.
+        restraints: The restraints of all windows, or the static biases of all walkers.
         temperature: The temperature [K].
         n_bootstrap: The number of bootstrap samples.
         random_seed: Seeds the bootstrap.
+        n_blocks: Into how many blocks the samples of a window fall; without it blocks are of √N_k samples.
     """
     used = samples.iloc[rows]
     sampled = np.isin(restraints.windows, used["window"].unique())
-    restraints = Restraints(
-        restraints.windows[sampled],
-        restraints.centers[sampled],
-        restraints.force_constants[sampled],
-        restraints.periods,
-    )
+    restraints = restraints.select(sampled)
     n_samples_per_state = np.array([(used["window"] == window).sum() for window in restraints.windows])
     cvs = used[cv_columns(samples)].to_numpy()
     equations = MBAREquations(
@@ -183,7 +188,7 @@ def estimate_weights(
     rng = np.random.default_rng(random_seed)
     bootstrap = np.empty((n_bootstrap, len(rows)))
     for b in range(n_bootstrap):
-        counts = np.concatenate([_block_counts(n, rng) for n in n_samples_per_state]).astype(float)
+        counts = np.concatenate([block_counts(n, rng, n_blocks) for n in n_samples_per_state]).astype(float)
         f_b = equations.resample(f_k, n_samples_per_state, counts, factorised)
         bootstrap[b] = _normalise(equations.log_weights(f_b, n_samples_per_state), counts)
     return Weights(
@@ -198,9 +203,9 @@ def estimate_weights(
     )
 
 
-def _block_counts(n_samples: int, rng: np.random.Generator) -> np.ndarray:
-    """Count how often each sample is drawn when blocks of √n are drawn with replacement, around the end."""
-    length = max(1, round(np.sqrt(n_samples)))
+def block_counts(n_samples: int, rng: np.random.Generator, n_blocks: int | None = None) -> np.ndarray:
+    """Count how often each sample is drawn when blocks are drawn with replacement, around the end; by default blocks of √n."""
+    length = max(1, round(np.sqrt(n_samples) if n_blocks is None else n_samples / n_blocks))
     starts = rng.integers(n_samples, size=-(-n_samples // length))
     drawn = (starts[:, None] + np.arange(length)).ravel()[:n_samples] % n_samples
     return np.bincount(drawn, minlength=n_samples)

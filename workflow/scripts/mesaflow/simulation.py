@@ -11,7 +11,7 @@ import numpy as np
 import openmm
 from openmm import unit
 
-from .bias import HarmonicRestraint, add_restraint
+from .bias import Bias, HarmonicRestraint, add_bias
 from .errors import InputError
 from .interruption import Interruption, never
 from .restart import Restart, fingerprint
@@ -168,7 +168,7 @@ def simulation_fingerprint(
     dynamics: Dynamics,
     schedule: Schedule,
     random_seed: int,
-    restraint: HarmonicRestraint | None = None,
+    bias: Bias | None = None,
     solvent: "Solvent | None" = None,
 ) -> str:
     """Hash everything that determines a simulation."""
@@ -180,10 +180,10 @@ def simulation_fingerprint(
         "schedule": asdict(schedule),
         "random_seed": random_seed,
     }
-    if restraint is not None:
-        parts |= {f"encoder_{i}": np.asarray(part) for i, part in enumerate(restraint.encoder.kernel_arguments)}
-        parts |= {"center": restraint.center, "force_constant": restraint.force_constant}
-        parts |= {"atoms": restraint.encoder.atoms}
+    if bias is not None:
+        parts |= {f"encoder_{i}": np.asarray(part) for i, part in enumerate(bias.encoder.kernel_arguments)}
+        parts |= bias.definition
+        parts |= {"atoms": bias.encoder.atoms}
     if solvent is not None:
         parts |= {"solvent": solvent.positions, "n_solute": solvent.n_solute, "settling": solvent.settling}
     return fingerprint(**parts)
@@ -235,7 +235,7 @@ def simulate(
     schedule: Schedule,
     random_seed: int,
     restart: Restart,
-    restraint: HarmonicRestraint | None = None,
+    bias: Bias | None = None,
     on_steps: Callable[[int], None] = lambda n_steps: None,
     must_end: Callable[[], bool] = never,
     solvent: "Solvent | None" = None,
@@ -243,19 +243,20 @@ def simulate(
     """Simulate, from the restart files if there are any.
 
     Args:
-        system: The unbiased system; it is copied before a restraint is added.
+        system: The unbiased system; it is copied before a bias is added.
         positions: The start [nm] with ``shape=(n_atoms, 3)``; in solvent it may be that of the solute alone.
         dynamics: How to integrate.
         schedule: How long, and what to keep.
         random_seed: Seeds the velocities and the thermostat.
         restart: Where the restart files lie; they stay there, complete, when the simulation ends.
-        restraint: A restraint on collective variables, raised to its force constant over the schedule's ramp.
+        bias: A potential of collective variables, which is told those of every frame; a restraint is raised to its force constant
+            over the schedule's ramp.
         on_steps: Called with the number of steps done since its last call.
         must_end: Called after every frame; where it returns True the restart files are written and the simulation ends.
         solvent: The explicit solvent, if there is any; it is simulated, but not recorded.
 
     Returns:
-        ``positions`` [nm] with ``shape=(n_frames, n_atoms, 3)`` in single precision, in solvent those of the solute; with a restraint also ``cvs`` with
+        ``positions`` [nm] with ``shape=(n_frames, n_atoms, 3)`` in single precision, in solvent those of the solute; with a bias also ``cvs`` with
         ``shape=(n_frames, n_cvs)`` and ``bias`` [kJ/mol] with ``shape=(n_frames,)``.
 
     Raises:
@@ -263,10 +264,9 @@ def simulate(
         Interruption: If the simulation had to end before its last frame.
     """
     unbiased = system
-    if restraint is not None:
+    if bias is not None:
         system = copy.deepcopy(system)
-        add_restraint(system, restraint)
-        full_force_constant = restraint.force_constant
+        add_bias(system, bias)
     context = create_context(system, dynamics, random_seed)
     integrator = context.getIntegrator()
     hottest = _HOTTEST * 1.5 * system.getNumParticles() * thermal_energy(dynamics.temperature)
@@ -282,6 +282,8 @@ def simulate(
         checkpoint, blocks = resumed
         context.loadCheckpoint(checkpoint)
         n_done = sum(len(block["positions"]) for block in blocks)
+        for cvs in [] if bias is None else np.concatenate([block["cvs"] for block in blocks]):
+            bias.learn(cvs)
         logger.info(
             "going on after frame %d of %d, from the restart files of block %d", n_done, schedule.n_frames, len(blocks)
         )
@@ -291,17 +293,16 @@ def simulate(
         end = min(n_done + schedule.frames_per_block, schedule.n_frames)
         for frame in range(n_done, end):
             first_step = frame * schedule.steps_per_frame
-            if restraint is None or first_step >= schedule.ramp_steps:
-                _step(integrator, schedule.steps_per_frame)
+            if isinstance(bias, HarmonicRestraint) and first_step < schedule.ramp_steps:
+                _step_on_ramp(integrator, bias, first_step, schedule)
             else:
-                for step in range(first_step, first_step + schedule.steps_per_frame, _RAMP_STEPS):
-                    restraint.force_constant = full_force_constant * min(1.0, (step + 1) / schedule.ramp_steps)
-                    _step(integrator, min(_RAMP_STEPS, first_step + schedule.steps_per_frame - step))
-                restraint.force_constant = full_force_constant
+                _step(integrator, schedule.steps_per_frame)
             ending = must_end()
             if ending or frame + 1 == end or (frame + 1) % frames_per_check == 0:
                 _check_energies(context, hottest)
-            frames.append(_observe(context, restraint, solvent))
+            frames.append(_observe(context, bias, solvent))
+            if bias is not None:
+                bias.learn(frames[-1]["cvs"])
             if ending:
                 break
         block = {name: np.array([frame[name] for frame in frames]) for name in frames[0]}
@@ -321,6 +322,17 @@ def _step(integrator: openmm.Integrator, n_steps: int) -> None:
         raise SimulationFailure(str(error)) from error
 
 
+def _step_on_ramp(
+    integrator: openmm.Integrator, restraint: HarmonicRestraint, first_step: int, schedule: Schedule
+) -> None:
+    """Do the steps of a frame with the force constant raised every few of them, and leave it at its full value."""
+    full_force_constant = restraint.force_constant
+    for step in range(first_step, first_step + schedule.steps_per_frame, _RAMP_STEPS):
+        restraint.force_constant = full_force_constant * min(1.0, (step + 1) / schedule.ramp_steps)
+        _step(integrator, min(_RAMP_STEPS, first_step + schedule.steps_per_frame - step))
+    restraint.force_constant = full_force_constant
+
+
 def _check_energies(context: openmm.Context, hottest: float) -> None:
     """Refuse what has exploded; ``hottest`` is the largest kinetic energy [kJ/mol] of a sound simulation."""
     state = context.getState(energy=True)
@@ -332,9 +344,7 @@ def _check_energies(context: openmm.Context, hottest: float) -> None:
         )
 
 
-def _observe(
-    context: openmm.Context, restraint: HarmonicRestraint | None, solvent: "Solvent | None"
-) -> dict[str, np.ndarray]:
+def _observe(context: openmm.Context, bias: Bias | None, solvent: "Solvent | None") -> dict[str, np.ndarray]:
     """Read a frame."""
     state = context.getState(positions=True)
     positions = np.empty((context.getSystem().getNumParticles(), 3))
@@ -346,7 +356,7 @@ def _observe(
     if solvent is not None:
         positions = solvent.take_solute(positions)
     observed = {"positions": positions.astype(np.float32)}
-    if restraint is not None:
-        bias, _, cvs = restraint.evaluate(positions[restraint.encoder.atoms])
-        observed |= {"cvs": cvs, "bias": np.array(bias)}
+    if bias is not None:
+        energy, _, cvs = bias.evaluate(positions[bias.encoder.atoms])
+        observed |= {"cvs": cvs, "bias": np.array(energy)}
     return observed

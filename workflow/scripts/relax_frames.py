@@ -1,4 +1,4 @@
-"""Relax frames from everywhere the rounds have been, and keep those whose energy leaves them a population."""
+"""Relax frames from everywhere the rounds have been and from beyond, and keep those whose energy leaves them a population."""
 
 import numpy as np
 
@@ -9,9 +9,11 @@ from mesaflow.implicit import relaxation_system
 from mesaflow.imported import FrameReader
 from mesaflow.progress import FrameProgress, log_to
 from mesaflow.randomness import derive_seed
-from mesaflow.relaxation import relax, spread_frames
+from mesaflow.relaxation import Relaxation, extend_beyond, relax, spread_frames
 from mesaflow.systems import load_structure, load_system
 from mesaflow.trajectories import load_topology, save_trajectory
+
+_COARSER = 2.0  # spacings of the frames between places beyond them, which leaves no place to try among the frames
 
 
 def load_frames(training_set: TrainingSet, chosen: np.ndarray, reader: FrameReader) -> np.ndarray:
@@ -31,16 +33,22 @@ def main(snakemake):
         training_set = TrainingSet.load(snakemake.input.training_set)
         encoder = Encoder.load(snakemake.input.encoder)
         rng = np.random.default_rng(derive_seed(snakemake.params.random_seed, "production", "relaxation"))
-        chosen = spread_frames(encoder.evaluate(training_set.frames), encoder.periods, settings["n_candidates"], rng)
+        chosen, spacing = spread_frames(
+            encoder.evaluate(training_set.frames), encoder.periods, settings["n_candidates"], rng
+        )
         frames = load_frames(training_set, chosen, reader)
         topology = load_structure(snakemake.input.topology).topology
-        system = relaxation_system(load_system(snakemake.input.system), topology)
+        relaxation = Relaxation(relaxation_system(load_system(snakemake.input.system), topology), encoder)
         with FrameProgress(len(frames), "relaxing frames") as progress:
-            positions, energies, cvs = relax(system, encoder, frames, progress.update)
-        kept = energies < energies.min() + settings["max_energy_kJ_per_mol"]
-        log.info("%d of %d relaxed frames lie below the largest energy", kept.sum(), len(kept))
-        save_trajectory(snakemake.output.trajectory, positions[kept])
-        write_arrays(snakemake.output.relaxed, cvs=cvs[kept], energies=energies[kept] - energies.min())
+            relaxed = relax(relaxation, frames, progress.update)
+        max_energy = settings["max_energy_kJ_per_mol"]
+        n_kept = np.count_nonzero(relaxed.energies < relaxed.energies.min() + max_energy)
+        log.info("%d of %d relaxed frames lie below the largest energy", n_kept, len(frames))
+        lowest = relaxed.energies.min()
+        relaxed, n_tried = extend_beyond(relaxation, relaxed, _COARSER * spacing, max_energy, settings["n_candidates"])
+        log.info("so do %d of %d places beyond them", len(relaxed.energies) - n_kept, n_tried)
+        save_trajectory(snakemake.output.trajectory, relaxed.positions)
+        write_arrays(snakemake.output.relaxed, cvs=relaxed.cvs, energies=relaxed.energies - lowest)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,12 @@ import numpy as np
 import openmm
 import pytest
 from openmm import unit
+from scipy.spatial.distance import pdist
 
 from mesaflow.alignment import center
-from mesaflow.relaxation import frames_at_spacing, relax, spread_frames
+from mesaflow.encoder import Encoder
+from mesaflow.features import Features
+from mesaflow.relaxation import Relaxation, extend_beyond, frames_at_spacing, relax, spread_frames
 from mesaflow.systems import build_system, load_positions, load_structure, minimise
 
 BACKBONE = np.array([0, 4, 6, 8, 10, 16, 18])
@@ -50,34 +53,83 @@ def backbone_encoder(alanine, random_encoder):
 def test_relaxed_frames_keep_their_cvs_and_lose_their_strain(alanine, strained, backbone_encoder):
     system, _ = alanine
     before = backbone_encoder.evaluate(strained[:, BACKBONE])
-    positions, energies, cvs = relax(system, backbone_encoder, strained)
-    assert np.abs(backbone_encoder.displacement(cvs, before)).max() < 0.2
-    for frame, relaxed, energy in zip(strained, positions, energies, strict=True):
-        assert energy == pytest.approx(potential_energy(system, relaxed), abs=1e-6)
+    relaxed = relax(Relaxation(system, backbone_encoder), strained)
+    assert np.abs(backbone_encoder.displacement(relaxed.cvs, before)).max() < 0.2
+    for frame, positions, energy in zip(strained, relaxed.positions, relaxed.energies, strict=True):
+        assert energy == pytest.approx(potential_energy(system, positions), abs=1e-6)
         assert energy < potential_energy(system, frame) - 30
 
 
 def test_the_lowest_relaxed_energy_is_no_lower_than_the_minimum(alanine, strained, backbone_encoder):
     system, minimum = alanine
-    _, energies, _ = relax(system, backbone_encoder, np.concatenate([strained, minimum[None]]))
+    energies = relax(Relaxation(system, backbone_encoder), np.concatenate([strained, minimum[None]])).energies
     assert energies.min() == pytest.approx(potential_energy(system, minimum), abs=1.0)
 
 
 def test_a_frame_that_cannot_be_relaxed_has_infinite_energy(alanine, strained, backbone_encoder):
     broken = strained[:1].copy()
     broken[0, 3] = np.nan
-    _, energies, _ = relax(alanine[0], backbone_encoder, np.concatenate([broken, strained[1:2]]))
+    energies = relax(Relaxation(alanine[0], backbone_encoder), np.concatenate([broken, strained[1:2]])).energies
     assert energies[0] == np.inf
     assert np.isfinite(energies[1])
+
+
+@pytest.fixture(scope="module")
+def torsions(alanine):
+    """Relaxations along φ and ψ themselves, and the minimum, relaxed."""
+    system, minimum = alanine
+    encoder = Encoder(
+        BACKBONE,
+        1.0,
+        center(minimum[BACKBONE])[None],
+        False,
+        (np.eye(4),),
+        (np.zeros(4),),
+        "tanh",
+        ("circular", "circular"),
+        Features(False, dihedrals=np.array([[1, 2, 3, 4], [2, 3, 4, 5]])),
+    )
+    relaxation = Relaxation(system, encoder)
+    return relaxation, relax(relaxation, minimum[None])
+
+
+def test_places_beyond_the_frames_are_found_up_to_the_largest_energy(alanine, torsions):
+    relaxation, start = torsions
+    found, n_tried = extend_beyond(relaxation, start, spacing=0.6, max_energy=25, n_most=200)
+    assert found.cvs[0] == pytest.approx(start.cvs[0])
+    assert len(found.energies) <= n_tried < 200
+    for positions, energy in zip(found.positions, found.energies, strict=True):
+        assert energy == pytest.approx(potential_energy(alanine[0], positions), abs=1e-6)
+        assert energy < start.energies[0] + 25
+    phi = np.degrees(found.cvs[:, 0])
+    assert np.any(np.abs(phi) > 140), "the whole basin is filled"
+    assert not np.any((phi > 0) & (phi < 140)), "and the barriers of 36 and 62 kJ/mol are not crossed"
+    farther, _ = extend_beyond(relaxation, start, spacing=0.6, max_energy=75, n_most=200)
+    phi = np.degrees(farther.cvs[:, 0])
+    assert np.any((phi > 30) & (phi < 90))
+
+
+def test_no_more_places_are_tried_than_allowed(torsions):
+    found, n_tried = extend_beyond(*torsions, spacing=0.6, max_energy=75, n_most=5)
+    assert n_tried == 5
+    assert len(found.energies) <= 6
+
+
+def test_nothing_is_tried_where_a_frame_is_near(torsions):
+    found, n_tried = extend_beyond(*torsions, spacing=2 * np.pi, max_energy=75, n_most=5)
+    assert n_tried == 0
+    assert len(found.energies) == 1
 
 
 def test_spread_frames_cover_the_region_whatever_its_density():
     rng = np.random.default_rng(0)
     cvs = np.concatenate([rng.uniform(-2, 2, (3000, 2)), rng.normal(0, 0.05, (9000, 2))])
-    chosen = cvs[spread_frames(cvs, NOT_PERIODIC, 100, rng)]
+    indices, spacing = spread_frames(cvs, NOT_PERIODIC, 100, rng)
+    chosen = cvs[indices]
     central = np.abs(chosen).max(axis=1) < 0.4
     assert 80 <= len(chosen) <= 100
     assert central.mean() < 0.12
+    assert pdist(chosen).min() > spacing
 
 
 def test_frames_at_a_spacing_are_no_closer_than_it():

@@ -83,7 +83,7 @@ def test_shipped_configuration_is_complete_but_for_nothing(config, resolved):
 
 def test_keys_left_out_get_their_defaults(schema):
     resolved = resolve_config(SMALLEST, schema)
-    assert resolved["dynamics"]["timestep_fs"] == 2
+    assert resolved["dynamics"]["timestep_fs"] == 4
     assert resolved["system"]["solvent"] == "vacuum"
     assert resolved["training"]["hidden_layers"] == [40]
     assert resolved["observables"] == {}
@@ -442,7 +442,7 @@ def test_inputs_that_do_not_fit_are_refused(resolved, in_repository, key, value,
 
 def test_every_key_is_described_with_unit_and_default(schema):
     rows = documented(schema)
-    assert rows["dynamics.timestep_fs"][:2] == ["fs", "`2`"]
+    assert rows["dynamics.timestep_fs"][:2] == ["fs", "`4`"]
     assert rows["dynamics.timestep_fs"][2].endswith("(more than 0, at most 5)")
     assert rows["run"][1] == "required"
     assert "one of `vacuum`, `obc2`, `gbn2`" in rows["system.solvent"][2]

@@ -211,8 +211,8 @@ def test_schedule_of_a_stage_without_a_ramp_and_with_rare_frames():
 
 def test_dynamics_from_a_configuration(config):
     dynamics = Dynamics.from_config(config["dynamics"], "CPU", threads=2)
-    assert dynamics == Dynamics(temperature=300, friction=1, timestep=0.002, platform="CPU", threads=2)
-    assert dynamics.steps(0.1) == 50
+    assert dynamics == Dynamics(temperature=300, friction=1, timestep=0.004, platform="CPU", threads=2)
+    assert dynamics.steps(0.1) == 25
 
 
 def test_auto_takes_the_fastest_platform(argon, tetrahedron, monkeypatch):

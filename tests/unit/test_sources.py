@@ -16,12 +16,13 @@ def system(config, schema) -> dict:
 
 
 def test_keys_without_effect_are_no_dependency_of_simulations(system):
-    """The default run is that of before these keys, to the order in which Snakemake compares them."""
+    """Nor is their order, which Snakemake compares."""
     assert list(keys_with_effect(system).items()) == [
         ("structure", "config/structures/alanine_dipeptide.pdb"),
         ("force_field", ["amber99sb.xml"]),
         ("solvent", "vacuum"),
         ("constraints", "h_bonds"),
+        ("hydrogen_mass_amu", 3),
         ("peptide_bonds", "keep"),
     ]
 
@@ -69,7 +70,11 @@ def test_the_files_of_each_source(system, keys, files):
         ({"force_field": []}, 2, "system.force_field is empty; name force-field files"),
         ({"coordinates": "x.inpcrd"}, 2, "system.coordinates is 'x.inpcrd', which only .* needs; drop it"),
         ({"structure": None, "sequence": "AAA", "solvent": "as_given"}, 2, "choose a water model"),
-        ({}, 4, "timestep_fs is 4 with hydrogens of their own mass; give at most 3, or system.hydrogen_mass_amu"),
+        (
+            {"hydrogen_mass_amu": None},
+            4,
+            "timestep_fs is 4 with hydrogens of their own mass; give at most 3, or system.hydrogen_mass_amu",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )

@@ -20,10 +20,10 @@ from mesaflow.walkers import (
     compare_walkers,
     count_crossings,
     estimate_from_walkers,
-    place_walkers,
     rebuild_biases,
     widen,
 )
+from mesaflow.windows import place_walkers
 
 TEMPERATURE = 300.0
 RT = thermal_energy(TEMPERATURE)

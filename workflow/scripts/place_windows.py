@@ -10,8 +10,7 @@ from mesaflow.manifest import write_manifest
 from mesaflow.progress import log_to
 from mesaflow.randomness import derive_seed
 from mesaflow.units import thermal_energy
-from mesaflow.walkers import place_walkers
-from mesaflow.windows import Window, place_boundary_windows, place_overlapping_windows
+from mesaflow.windows import Window, place_boundary_windows, place_overlapping_windows, place_walkers
 
 
 def place_at_boundary(cvs: np.ndarray, encoder: Encoder, placement: dict, rng: np.random.Generator) -> list[Window]:

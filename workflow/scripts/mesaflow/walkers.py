@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .diagnostics import effective_samples
-from .encoder import Encoder, minimum_image
+from .encoder import Encoder
 from .errors import InputError
 from .estimation import (
     Estimate,
@@ -25,36 +25,11 @@ from .opes import OpesPotential, OpesSettings
 from .randomness import derive_seed
 from .reweighting import block_counts, cv_columns, estimate_weights, state_free_energies
 from .units import thermal_energy
-from .windows import Window
 
 N_BLOCKS = 10
 """Blocks that the samples of a walker fall into for its standard errors; a block must be longer than a crossing takes."""
 
 _CORE = 3.0  # RT above the lowest free energy of a state, up to which a walker is sure to be in it
-
-
-def place_walkers(cvs: np.ndarray, periods: np.ndarray, energies: np.ndarray, n_walkers: int) -> list[Window]:
-    """Start walkers from the most distinct minima of the energy, the lowest of all first.
-
-    A minimum is the more distinct the farther the nearest place of lower energy is; the measure is that of A. Rodriguez &
-    A. Laio, Science 344, 1492 (2014), doi:10.1126/science.1242072, with energies instead of densities.
-
-    Args:
-        cvs: The collective variables of relaxed frames with ``shape=(n_frames, n_cvs)``.
-        periods: The period of each CV, infinity where it has none.
-        energies: The relaxed energies [kJ/mol] with ``shape=(n_frames,)``.
-        n_walkers: The number of walkers; where there are fewer frames, several start from one.
-
-    Returns:
-        For each walker its start as centre, with a force constant of 0.
-    """
-    order = np.argsort(energies, kind="stable")
-    distances = np.full(len(cvs), np.inf)
-    for rank in range(1, len(order)):
-        offsets = minimum_image(cvs[order[:rank]] - cvs[order[rank]], periods)
-        distances[order[rank]] = np.linalg.norm(offsets, axis=1).min()
-    chosen = np.argsort(-distances, kind="stable")
-    return [Window(cvs[frame], 0.0, int(frame)) for frame in np.resize(chosen, n_walkers)]
 
 
 @dataclass(frozen=True)

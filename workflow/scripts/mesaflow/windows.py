@@ -126,3 +126,27 @@ def bridge_gaps(centers: np.ndarray, periods: np.ndarray, spacing: float) -> np.
             n_steps = int(np.ceil(distances[i, j] / spacing))
             points.append(centers[i] + np.arange(1, n_steps)[:, None] / n_steps * offsets[i, j])
     return np.concatenate(points)
+
+
+def place_walkers(cvs: np.ndarray, periods: np.ndarray, energies: np.ndarray, n_walkers: int) -> list[Window]:
+    """Start walkers from the most distinct minima of the energy, the lowest of all first.
+
+    A minimum is the more distinct the farther the nearest place of lower energy is; the measure is that of A. Rodriguez &
+    A. Laio, Science 344, 1492 (2014), doi:10.1126/science.1242072, with energies instead of densities.
+
+    Args:
+        cvs: The collective variables of relaxed frames with ``shape=(n_frames, n_cvs)``.
+        periods: The period of each CV, infinity where it has none.
+        energies: The relaxed energies [kJ/mol] with ``shape=(n_frames,)``.
+        n_walkers: The number of walkers; where there are fewer frames, several start from one.
+
+    Returns:
+        For each walker its start as centre, with a force constant of 0.
+    """
+    order = np.argsort(energies, kind="stable")
+    distances = np.full(len(cvs), np.inf)
+    for rank in range(1, len(order)):
+        offsets = minimum_image(cvs[order[:rank]] - cvs[order[rank]], periods)
+        distances[order[rank]] = np.linalg.norm(offsets, axis=1).min()
+    chosen = np.argsort(-distances, kind="stable")
+    return [Window(cvs[frame], 0.0, int(frame)) for frame in np.resize(chosen, n_walkers)]

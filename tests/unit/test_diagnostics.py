@@ -204,6 +204,10 @@ def test_without_states_the_windows_alone_are_judged():
         (with_state(standard_error_kJ_per_mol=1.6), ["standard error of B is 1.6 kJ/mol, above 1.5", "lengthen"]),
         (with_state(standard_error_kJ_per_mol=None), ["standard error of B is unknown, above 1.5"]),
         (with_state(split_half_difference_in_errors=2.6), ["differ by 2.6 standard errors in B; lengthen"]),
+        (
+            with_state(standard_error_kJ_per_mol=1.6, windows_to_extend=[7, 3]),
+            ["above 1.5 kJ/mol; raise production.extend_ns, which extends windows 7, 3 first"],
+        ),
         (with_state(split_half_difference_in_errors=None), ["halves of the data cannot be compared in B"]),
     ],
 )

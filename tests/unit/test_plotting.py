@@ -1,5 +1,6 @@
 """Figures hold what their tables say, and come out the same twice."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +10,12 @@ from mesaflow.kinds import KINDS, Axis
 
 PHI, PSI = (Axis(name, KINDS["dihedral"], -180, 180, 36) for name in ("phi", "psi"))
 RMSD = Axis("r", KINDS["rmsd"], 0.0, 2.0, 100)
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import pytest
 
 from mesaflow.encoder import minimum_image
 from mesaflow.errors import InputError
+from mesaflow.estimation import find_windows_to_extend
 from mesaflow.mbar import MBAREquations
 from mesaflow.reweighting import (
     Restraints,
@@ -324,3 +325,24 @@ def test_currents_are_the_derivatives_of_the_states_free_energies(samples, weigh
         shift[k] = 1e-4
         slope = (difference(weights.free_energies + shift) - difference(weights.free_energies - shift)) / 2e-4
         assert currents[k, 0] == pytest.approx(slope, abs=1e-6)
+
+
+def test_the_windows_to_extend_lie_between_the_wells_and_have_few_samples(samples, weights):
+    settings = {"states": {"left": {"x": [-180, 0]}, "right": {"x": [0, 180]}}, "reference_state": "left"}
+
+    def first(data: pd.DataFrame, found: Weights) -> list[int]:
+        windows = find_windows_to_extend(data.rename(columns={"cv_1": "x"}), found, settings)
+        assert windows["left"] == []
+        return windows["right"]
+
+    chosen = first(samples, weights)
+    assert len(chosen) == 5
+    assert np.abs(RESTRAINTS.centers[chosen]).max() < 1
+    often = samples["window"] == chosen[0]
+    more = pd.concat([samples, *[samples[often]] * 9]).sort_values("window", kind="stable", ignore_index=True)
+    assert chosen[0] not in first(more, estimate(more, n_bootstrap=2))
+
+
+def test_a_reference_state_alone_gives_no_currents(samples, weights):
+    alone = {"left": states(samples)["left"]}
+    assert currents_between(weights, alone, "left").shape == (14, 0)

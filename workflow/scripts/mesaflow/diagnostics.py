@@ -248,7 +248,7 @@ def judge(diagnostics: dict) -> tuple[str, list[str]]:
             f"the pairs {_enumerate(pairs)} overlap in the collective variables but hold different conformations; "
             "raise production.n_cvs."
         )
-    reasons += _judge_states(diagnostics["states"], "production.length_ps")
+    reasons += _judge_states(diagnostics["states"])
     return ("not yet" if reasons else "trustworthy"), reasons
 
 
@@ -283,29 +283,31 @@ def judge_walkers(diagnostics: dict) -> tuple[str, list[str]]:
                 f"the free energies of {state} that the walkers find alone {shown} ({alone} kJ/mol); lengthen "
                 "production.opes.build_ps and length_ps, or raise production.n_cvs if the walkers stay apart."
             )
-    reasons += _judge_states(diagnostics["states"], "production.opes.length_ps")
+    reasons += _judge_states(diagnostics["states"])
     return ("not yet" if reasons else "trustworthy"), reasons
 
 
-def _judge_states(states: dict[str, dict], length: str) -> list[str]:
-    """Give reasons to doubt the free energies of states; ``length`` is the key by which a simulation is lengthened."""
+def _judge_states(states: dict[str, dict]) -> list[str]:
+    """Give reasons to doubt the free energies of states, each with what to simulate further."""
     reasons = []
     for state, values in states.items():
+        remedy = "lengthen production.opes.length_ps"
+        if "windows_to_extend" in values:
+            first = _enumerate(values["windows_to_extend"])
+            remedy = "raise production.extend_ns" + (f", which extends windows {first} first" if first else "")
         if values["effective_samples"] < FEWEST_EFFECTIVE_SAMPLES:
             reasons.append(
                 f"state {state} has {values['effective_samples']:.0f} effective samples, fewer than "
-                f"{FEWEST_EFFECTIVE_SAMPLES}; lengthen {length}."
+                f"{FEWEST_EFFECTIVE_SAMPLES}; {remedy}."
             )
         error = values["standard_error_kJ_per_mol"]
         if error is None or error > LARGEST_ERROR:
             shown = "unknown" if error is None else f"{error:.1f} kJ/mol"
-            reasons.append(
-                f"the standard error of {state} is {shown}, above {LARGEST_ERROR} kJ/mol; lengthen {length}."
-            )
+            reasons.append(f"the standard error of {state} is {shown}, above {LARGEST_ERROR} kJ/mol; {remedy}.")
         difference = values["split_half_difference_in_errors"]
         if difference is None or difference > LARGEST_SPLIT_DIFFERENCE:
             shown = "cannot be compared" if difference is None else f"differ by {difference:.1f} standard errors"
-            reasons.append(f"the first and second halves of the data {shown} in {state}; lengthen {length}.")
+            reasons.append(f"the first and second halves of the data {shown} in {state}; {remedy}.")
     return reasons
 
 

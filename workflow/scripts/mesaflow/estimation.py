@@ -6,12 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from .allocation import dissipated_power
 from .diagnostics import effective_samples, find_hidden_barriers, find_soft_windows, find_unconnected
 from .encoder import Encoder
 from .pooling import Pool
 from .randomness import derive_seed
-from .reweighting import Weights, estimate_weights, state_free_energies, unwrap
+from .reweighting import Weights, currents_between, estimate_weights, state_free_energies, unwrap
 from .states import in_state
+
+_WINDOWS_NAMED = 5  # of those that a free energy hangs on, the first
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,10 @@ def estimate_free_energies(
         weights, states = estimate(rows, "connected")
     halves = [estimate(half, f"half-{i}")[1] for i, half in enumerate(split_halves(samples, rows))]
     used = {*weights.windows.tolist()}
+    table = observables.iloc[rows]
+    diagnosed = diagnose_states(table, weights, states, halves, settings)
+    for name, windows in find_windows_to_extend(table, weights, settings).items():
+        diagnosed[name]["windows_to_extend"] = windows
     neighbours = weights.overlap - np.diag(np.diag(weights.overlap))
     diagnostics = {
         "n_samples": len(rows),
@@ -82,7 +89,7 @@ def estimate_free_energies(
         "bimodal_windows": [window for window in bimodal if window in used],
         "soft_windows": [window for window in soft if window in used],
         "windows_apart": [list(pair) for pair in apart if used.issuperset(pair)],
-        "states": diagnose_states(observables.iloc[rows], weights, states, halves, settings),
+        "states": diagnosed,
     }
     return Estimate(weights, states, left_out, diagnostics)
 
@@ -139,6 +146,25 @@ def diagnose_states(
             ),
             "effective_samples": effective_samples(weights.weights[members[name]]),
         }
+    return found
+
+
+def find_windows_to_extend(table: pd.DataFrame, weights: Weights, settings: dict) -> dict[str, list[int]]:
+    """Find for each state the windows whose further simulation makes the error of its free energy smaller first.
+
+    Args:
+        table: The observables of the samples [rad, nm or 1].
+        weights: The weights of the samples.
+        settings: The states, as for ``estimate_free_energies``.
+    """
+    members = find_members(table, settings)
+    found: dict[str, list[int]] = {name: [] for name in members}
+    for name in members:
+        pair = {settings["reference_state"]: members[settings["reference_state"]], name: members[name]}
+        current = currents_between(weights, pair, settings["reference_state"])
+        if current.size:
+            gain = dissipated_power(weights.shared, current) / weights.n_samples_per_state
+            found[name] = weights.windows[np.argsort(-gain, kind="stable")[:_WINDOWS_NAMED]].tolist()
     return found
 
 

@@ -290,7 +290,7 @@ def currents_between(weights: Weights, members: dict[str, np.ndarray], reference
     if reference not in sampled:
         return np.empty((len(weights.windows), 0))
     others = [shares(members[name]) for name in sampled if name != reference]
-    return np.array(others).reshape(len(others), -1).T - shares(members[reference])[:, None]
+    return np.array(others).reshape(len(others), len(weights.windows)).T - shares(members[reference])[:, None]
 
 
 def standard_deviation(drawn: np.ndarray) -> np.ndarray:

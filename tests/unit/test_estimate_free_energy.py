@@ -30,7 +30,7 @@ def left_out(encoder: Encoder, overlap: np.ndarray, centers: list[float], apart:
         np.array([1, 2, 3, 5, 7]), np.array([0.31, *centers])[:, None], np.ones(5), np.array([np.inf])
     )
     weights = Weights(
-        np.arange(0), np.ones(0), np.ones((0, 0)), np.zeros(4), overlap, csr_array((0, 4)), WINDOWS, np.ones(4)
+        np.arange(0), np.ones(0), np.ones((0, 0)), np.zeros(4), overlap, csr_array((0, 4)), WINDOWS, np.ones(4), None
     )
     return find_unconnected(weights, restraints, list(apart), encoder).tolist()
 

@@ -346,3 +346,16 @@ def test_the_windows_to_extend_lie_between_the_wells_and_have_few_samples(sample
 def test_a_reference_state_alone_gives_no_currents(samples, weights):
     alone = {"left": states(samples)["left"]}
     assert currents_between(weights, alone, "left").shape == (14, 0)
+
+
+@pytest.mark.parametrize("windows", [range(14), range(3, 14)])
+def test_a_part_of_an_estimate_comes_to_what_it_does_alone(samples, weights, windows):
+    chosen = np.flatnonzero(samples["window"].isin(windows) & (np.arange(len(samples)) % 2 == 0))
+    alone, part = (
+        estimate_weights(samples, chosen, RESTRAINTS, TEMPERATURE, 3, 1, whole=whole) for whole in (None, weights)
+    )
+    assert part.windows.tolist() == alone.windows.tolist() == list(windows)
+    assert part.n_samples_per_state.tolist() == alone.n_samples_per_state.tolist()
+    assert part.weights == pytest.approx(alone.weights, rel=1e-6)
+    assert part.bootstrap == pytest.approx(alone.bootstrap, rel=1e-3, abs=1e-9)
+    assert part.shared == pytest.approx(alone.shared, rel=1e-6, abs=1e-9)

@@ -60,9 +60,11 @@ def estimate_free_energies(
     """
     samples, restraints = pool.samples, pool.restraints
 
-    def estimate(rows: np.ndarray, name: str) -> tuple[Weights, dict[str, tuple[float, float]]]:
+    def estimate(
+        rows: np.ndarray, name: str, whole: Weights | None = None
+    ) -> tuple[Weights, dict[str, tuple[float, float]]]:
         seed = derive_seed(random_seed, "bootstrap", name)
-        weights = estimate_weights(samples, rows, restraints, temperature, settings["n_bootstrap"], seed)
+        weights = estimate_weights(samples, rows, restraints, temperature, settings["n_bootstrap"], seed, whole=whole)
         return weights, estimate_states(observables.iloc[rows], weights, settings, temperature)
 
     rows = pool.choose_rows(ramp)
@@ -73,8 +75,8 @@ def estimate_free_energies(
     left_out = find_unconnected(weights, restraints, apart, encoder)
     if len(left_out):
         rows = rows[~samples["window"].iloc[rows].isin(left_out).to_numpy()]
-        weights, states = estimate(rows, "connected")
-    halves = [estimate(half, f"half-{i}")[1] for i, half in enumerate(split_halves(samples, rows))]
+        weights, states = estimate(rows, "connected", weights)
+    halves = [estimate(half, f"half-{i}", weights)[1] for i, half in enumerate(split_halves(samples, rows))]
     used = {*weights.windows.tolist()}
     table = observables.iloc[rows]
     diagnosed = diagnose_states(table, weights, states, halves, settings)

@@ -38,9 +38,20 @@ class MBAREquations:
             part = np.exp(lowest[-1] - u_kn)
             part[part < _SMALLEST_FACTOR] = 0.0
             factors.append(csr_array(part.T))
-        self._lowest = np.concatenate(lowest)
-        self._factors = csr_array(vstack(factors))  # shape (n_samples, K)
-        self._owners = np.repeat(np.arange(self._factors.shape[0]), np.diff(self._factors.indptr))
+        self._take(csr_array(vstack(factors)), np.concatenate(lowest))
+
+    def _take(self, factors: csr_array, lowest: np.ndarray) -> None:
+        self._factors, self._lowest = factors, lowest  # shape (n_samples, K) and (n_samples,)
+        self._owners = np.repeat(np.arange(factors.shape[0]), np.diff(factors.indptr))
+
+    def select(self, samples: np.ndarray, windows: np.ndarray) -> "MBAREquations":
+        """Return the equations of some samples, by their indices, in some windows, by a mask with ``shape=(K,)``."""
+        selected = object.__new__(MBAREquations)
+        factors = self._factors[samples]
+        selected._take(
+            factors if windows.all() else csr_array(factors[:, np.flatnonzero(windows)]), self._lowest[samples]
+        )
+        return selected
 
     def solve(self, n_samples_per_state: np.ndarray, counts: np.ndarray, initial: np.ndarray) -> np.ndarray:
         """Return the dimensionless free energies f_k, the first of which is 0.

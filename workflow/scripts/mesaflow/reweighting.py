@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # which are reweighted by this module
     from .walkers import Walkers
 
 _SAMPLES_AT_ONCE = 20_000  # whose restraint energies are computed together, before the negligible ones are dropped
+_STARTS_TRIED = 10  # of the part of a window that is in equilibrium
 _FEWEST_SAMPLES = 5  # of one window; with fewer its correlation time means nothing
 
 
@@ -115,7 +116,9 @@ def _equilibration(values: np.ndarray) -> tuple[int, float]:
     """Return the first sample in equilibrium, and the statistical inefficiency after it."""
     if np.ptp(values) == 0:
         return 0, 1.0
-    start, inefficiency, _ = timeseries.detect_equilibration(values, fast=True, nskip=max(1, len(values) // 20))
+    start, inefficiency, _ = timeseries.detect_equilibration(
+        values, fast=True, nskip=max(1, len(values) // _STARTS_TRIED)
+    )
     return int(start), float(inefficiency)
 
 
@@ -132,6 +135,7 @@ class Weights:
         responsibilities: N_k W_nk, how much of each sample belongs to each window, with ``shape=(n_samples, K)``, sparse.
         windows: The windows that have samples.
         n_samples_per_state: N_k.
+        equations: The MBAR equations of the rows.
     """
 
     rows: np.ndarray
@@ -142,6 +146,7 @@ class Weights:
     responsibilities: csr_array
     windows: np.ndarray
     n_samples_per_state: np.ndarray
+    equations: MBAREquations
 
     @property
     def overlap(self) -> np.ndarray:
@@ -157,6 +162,7 @@ def estimate_weights(
     n_bootstrap: int,
     random_seed: int,
     n_blocks: int | None = None,
+    whole: Weights | None = None,
 ) -> Weights:
     """Estimate the weights of samples in the unbiased ensemble, with bootstrap samples of them.
 
@@ -170,18 +176,26 @@ def estimate_weights(
         n_bootstrap: The number of bootstrap samples.
         random_seed: Seeds the bootstrap.
         n_blocks: Into how many blocks the samples of a window fall; without it blocks are of √N_k samples.
+        whole: What was estimated from more rows, these among them, which spares a part of the work.
     """
     used = samples.iloc[rows]
-    sampled = np.isin(restraints.windows, used["window"].unique())
-    restraints = restraints.select(sampled)
-    n_samples_per_state = np.array([(used["window"] == window).sum() for window in restraints.windows])
-    cvs = used[cv_columns(samples)].to_numpy()
-    equations = MBAREquations(
-        restraints.reduced_potentials(cvs[start : start + _SAMPLES_AT_ONCE], temperature)
-        for start in range(0, len(cvs), _SAMPLES_AT_ONCE)
-    )
+    windows = restraints.windows[np.isin(restraints.windows, used["window"].unique())]
+    if whole is None:
+        sampled = restraints.select(np.isin(restraints.windows, windows))
+        cvs = used[cv_columns(samples)].to_numpy()
+        equations = MBAREquations(
+            sampled.reduced_potentials(cvs[start : start + _SAMPLES_AT_ONCE], temperature)
+            for start in range(0, len(cvs), _SAMPLES_AT_ONCE)
+        )
+        initial = np.zeros(len(windows))
+    else:
+        order = np.argsort(whole.rows)
+        places = order[np.searchsorted(whole.rows, rows, sorter=order)]
+        equations = whole.equations.select(places, np.isin(whole.windows, windows))
+        initial = whole.free_energies[np.isin(whole.windows, windows)]
+    n_samples_per_state = used["window"].value_counts().reindex(windows).to_numpy()
     everything = np.ones(len(rows))
-    f_k = equations.solve(n_samples_per_state, everything, np.zeros(len(restraints.windows)))
+    f_k = equations.solve(n_samples_per_state, everything, initial)
     shared = equations.shared_samples(f_k, n_samples_per_state, everything)
     factorised = equations.factorise(f_k, n_samples_per_state, everything)
 
@@ -198,8 +212,9 @@ def estimate_weights(
         free_energies=f_k,
         shared=shared,
         responsibilities=equations.responsibilities(f_k, n_samples_per_state),
-        windows=restraints.windows,
+        windows=windows,
         n_samples_per_state=n_samples_per_state,
+        equations=equations,
     )
 
 

@@ -23,7 +23,7 @@ from .estimation import (
 )
 from .opes import OpesPotential, OpesSettings
 from .randomness import derive_seed
-from .reweighting import block_counts, cv_columns, estimate_weights, state_free_energies
+from .reweighting import Weights, block_counts, cv_columns, estimate_weights, state_free_energies
 from .units import thermal_energy
 
 N_BLOCKS = 10
@@ -109,10 +109,10 @@ def estimate_from_walkers(
         random_seed: Seeds the bootstrap.
     """
 
-    def estimate(rows: np.ndarray, name: str):
+    def estimate(rows: np.ndarray, name: str, whole: Weights | None = None):
         seed = derive_seed(random_seed, "bootstrap", name)
         weights = estimate_weights(
-            samples, rows, walkers, temperature, settings["n_bootstrap"], seed, n_blocks=N_BLOCKS
+            samples, rows, walkers, temperature, settings["n_bootstrap"], seed, n_blocks=N_BLOCKS, whole=whole
         )
         return weights, estimate_states(observables.iloc[rows], weights, settings, temperature)
 
@@ -120,7 +120,7 @@ def estimate_from_walkers(
     rows = np.flatnonzero(static)
     rows = rows[np.argsort(samples["window"].to_numpy()[rows], kind="stable")]
     weights, states = estimate(rows, "all")
-    halves = [estimate(half, f"half-{i}")[1] for i, half in enumerate(split_halves(samples, rows))]
+    halves = [estimate(half, f"half-{i}", weights)[1] for i, half in enumerate(split_halves(samples, rows))]
     members = find_members(observables.iloc[rows], settings)
     used = samples.iloc[rows]
     alone = estimate_alone(

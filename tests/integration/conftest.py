@@ -37,6 +37,7 @@ SMALL = {  # every number that a test counts with is given here, and none taken 
         "n_cvs": 1,
         "cv_layer": "circular",
         "hidden_layers": [8],
+        "n_candidates": 60,
         "n_windows": 8,
         "windows_per_batch": 4,
         "length_ps": 10,

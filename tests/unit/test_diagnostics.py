@@ -136,6 +136,7 @@ def test_hidden_barriers_are_looked_for_in_sampled_overlapping_windows_after_the
         responsibilities=csr_array((0, 3)),
         windows=np.array([2, 5, 7]),
         n_samples_per_state=np.full(3, N_FRAMES),
+        equations=None,
     )
     samples = pd.concat(tables, ignore_index=True)
     bimodal, apart = find_hidden_barriers(samples, np.concatenate(coordinates), weights, discard=0.0)
@@ -205,8 +206,12 @@ def test_without_states_the_windows_alone_are_judged():
         (with_state(standard_error_kJ_per_mol=None), ["standard error of B is unknown, above 1.5"]),
         (with_state(split_half_difference_in_errors=2.6), ["differ by 2.6 standard errors in B; lengthen"]),
         (
+            with_state(effective_samples=0.0, windows_to_extend=[]),
+            ["state B has 0 effective samples", "raise exploration.n_rounds"],
+        ),
+        (
             with_state(standard_error_kJ_per_mol=1.6, windows_to_extend=[7, 3]),
-            ["above 1.5 kJ/mol; raise production.extend_ns, which extends windows 7, 3 first"],
+            ["above 1.5 kJ/mol; raise production.extend_ns (it hangs most on windows 7, 3)"],
         ),
         (with_state(split_half_difference_in_errors=None), ["halves of the data cannot be compared in B"]),
     ],

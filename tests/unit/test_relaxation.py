@@ -8,8 +8,9 @@ from scipy.spatial.distance import pdist
 
 from mesaflow.alignment import center
 from mesaflow.encoder import Encoder
+from mesaflow.errors import InputError
 from mesaflow.features import Features
-from mesaflow.relaxation import Relaxation, extend_beyond, frames_at_spacing, relax, spread_frames
+from mesaflow.relaxation import Relaxation, Relaxed, extend_beyond, frames_at_spacing, relax, spread_frames
 from mesaflow.systems import build_system, load_positions, load_structure, minimise
 
 BACKBONE = np.array([0, 4, 6, 8, 10, 16, 18])
@@ -130,6 +131,25 @@ def test_spread_frames_cover_the_region_whatever_its_density():
     assert 80 <= len(chosen) <= 100
     assert central.mean() < 0.12
     assert pdist(chosen).min() > spacing
+
+
+def test_few_frames_are_all_chosen_at_the_distance_of_neighbours():
+    chosen, spacing = spread_frames(np.array([[0.0, 0], [1, 0], [3, 0]]), NOT_PERIODIC, 5, np.random.default_rng(0))
+    assert sorted(chosen) == [0, 1, 2]
+    assert spacing == 1.0
+    assert spread_frames(np.zeros((1, 2)), NOT_PERIODIC, 5, np.random.default_rng(0))[1] == 0.0
+
+
+def test_without_a_spacing_nothing_is_tried(torsions):
+    found, n_tried = extend_beyond(*torsions, spacing=0.0, max_energy=75, n_most=5)
+    assert (len(found.energies), n_tried) == (1, 0)
+
+
+def test_frames_none_of_which_could_be_relaxed_are_refused(torsions):
+    relaxation, start = torsions
+    failed = Relaxed(start.positions, np.array([np.inf]), start.cvs)
+    with pytest.raises(InputError, match="no frame could be relaxed"):
+        extend_beyond(relaxation, failed, spacing=0.6, max_energy=75, n_most=5)
 
 
 def test_frames_at_a_spacing_are_no_closer_than_it():

@@ -71,6 +71,11 @@ def test_the_files_of_each_source(system, keys, files):
         ({"coordinates": "x.inpcrd"}, 2, "system.coordinates is 'x.inpcrd', which only .* needs; drop it"),
         ({"structure": None, "sequence": "AAA", "solvent": "as_given"}, 2, "choose a water model"),
         (
+            {"hydrogen_mass_amu": 1.2},
+            4,
+            "timestep_fs is 4 with hydrogens of 1.2 amu; give at most 3, or system.hydrogen_mass_amu",
+        ),
+        (
             {"hydrogen_mass_amu": None},
             4,
             "timestep_fs is 4 with hydrogens of their own mass; give at most 3, or system.hydrogen_mass_amu",

@@ -203,7 +203,7 @@ def test_walkers_start_in_the_most_distinct_minima():
     assert [window.force_constant for window in windows] == [0.0] * 3
     np.testing.assert_array_equal(windows[1].center, [0.0])
     again = place_walkers(cvs[:2], np.array([2 * np.pi]), energies[:2], 5)
-    assert [window.start_frame for window in again] == [0, 1, 0, 1, 0]
+    assert [window.start_frame for window in again] == [0] * 5, "the other frame lies on the slope"
 
 
 def test_crossings_are_counted_from_core_to_core():

@@ -22,7 +22,7 @@ rule relax_frames:
         imported=imported,
         random_seed=random_seed,
     message:
-        "{wildcards.run}, production: relaxing frames from everywhere the rounds have been"
+        "{wildcards.run}, production: relaxing frames from everywhere the rounds have been, and places next to them"
     script:
         "../scripts/relax_frames.py"
 

@@ -44,9 +44,10 @@ def main(snakemake):
         max_energy = settings["max_energy_kJ_per_mol"]
         n_kept = np.count_nonzero(relaxed.energies < relaxed.energies.min() + max_energy)
         log.info("%d of %d relaxed frames lie below the largest energy", n_kept, len(frames))
-        lowest = relaxed.energies.min()
         relaxed, n_tried = extend_beyond(relaxation, relaxed, _COARSER * spacing, max_energy, settings["n_candidates"])
         log.info("so do %d of %d places beyond them", len(relaxed.energies) - n_kept, n_tried)
+        lowest = relaxed.energies.min()
+        relaxed = relaxed.select(relaxed.energies < lowest + max_energy)
         save_trajectory(snakemake.output.trajectory, relaxed.positions)
         write_arrays(snakemake.output.relaxed, cvs=relaxed.cvs, energies=relaxed.energies - lowest)
 

@@ -293,8 +293,9 @@ def _judge_states(states: dict[str, dict]) -> list[str]:
     for state, values in states.items():
         remedy = "lengthen production.opes.length_ps"
         if "windows_to_extend" in values:
-            first = _enumerate(values["windows_to_extend"])
-            remedy = "raise production.extend_ns" + (f", which extends windows {first} first" if first else "")
+            most = _enumerate(values["windows_to_extend"])
+            remedy = "raise production.extend_ns" + (f" (it hangs most on windows {most})" if most else "")
+            remedy = remedy if values["effective_samples"] else "raise exploration.n_rounds"
         if values["effective_samples"] < FEWEST_EFFECTIVE_SAMPLES:
             reasons.append(
                 f"state {state} has {values['effective_samples']:.0f} effective samples, fewer than "

@@ -1,4 +1,4 @@
-"""Relaxed conformations along the collective variables: which of the visited places are worth sampling."""
+"""Relaxed conformations along the collective variables: which places, visited or next to those, are worth sampling."""
 
 import copy
 import heapq
@@ -12,6 +12,7 @@ from openmm import unit
 from .bias import HarmonicRestraint, add_restraint
 from .boundary import periodic_tree, wrap
 from .encoder import Encoder
+from .errors import InputError
 
 _RESTRAINTS = (300.0, 3000.0)  # kJ/mol per squared CV unit: a slope of 100 kJ/mol at last moves a frame by 0.03
 _TOLERANCE = 5.0  # root-mean-square force [kJ/mol/nm] at which a minimisation stops
@@ -33,9 +34,12 @@ def spread_frames(
         rng: Chooses among equally good frames.
 
     Returns:
-        The indices of the chosen frames, and the spacing.
+        The indices of the chosen frames, and the spacing; where all frames are chosen it is their median distance to the nearest.
     """
     order = rng.permutation(len(cvs))
+    if len(cvs) <= n_frames:
+        nearest = periodic_tree(cvs, periods).query(wrap(cvs, periods), k=2)[0][:, 1]
+        return order, float(np.median(nearest[np.isfinite(nearest)])) if len(cvs) > 1 else 0.0
     spacing = float(np.linalg.norm(np.ptp(wrap(cvs, periods), axis=0))) + np.finfo(float).tiny
     too_fine, chosen = 0.0, order[:1]
     while spacing - too_fine > _SPACING_RESOLUTION * spacing:
@@ -163,16 +167,25 @@ def extend_beyond(
     Args:
         relaxation: Minimises the energy of one conformation.
         relaxed: The relaxed frames.
-        spacing: The distance of neighbours in the space of the collective variables.
+        spacing: The distance of neighbours in the space of the collective variables; nothing is tried where it is 0.
         max_energy: Above the lowest of the relaxed frames [kJ/mol], beyond which no place is of use.
         n_most: Places that are tried.
 
     Returns:
         The conformations below the largest energy, those of the relaxed frames first, and how many places were tried.
+
+    Raises:
+        InputError: If no frame could be relaxed.
     """
     encoder = relaxation.encoder
+    if not np.isfinite(relaxed.energies).any():
+        raise InputError(
+            "no frame could be relaxed for production; see what the rounds simulated, and system.force_field."
+        )
     limit = relaxed.energies.min() + max_energy
     kept = relaxed.select(relaxed.energies < limit)
+    if not spacing > 0:
+        return kept, 0
     found = [*zip(kept.positions, kept.energies, kept.cvs, strict=True)]
     places = np.concatenate(
         [kept.cvs, np.empty((n_most, encoder.n_cvs))]
@@ -180,13 +193,14 @@ def extend_beyond(
     n_places, n_tried = len(kept.cvs), 0
     queue = [(energy, i) for i, energy in enumerate(kept.energies)]
     heapq.heapify(queue)
+    bounded = np.array([kind == "tanh" for kind in encoder.cv_kinds])
     steps = spacing * np.concatenate([np.eye(encoder.n_cvs), -np.eye(encoder.n_cvs)])
     while queue and n_tried < n_most:
         _, i = heapq.heappop(queue)
         positions, _, start = found[i]
         for place in start + steps:
             distances = np.linalg.norm(encoder.displacement(places[:n_places], place), axis=1)
-            if n_tried == n_most or distances.min() < _NEAR * spacing:
+            if n_tried == n_most or distances.min() < _NEAR * spacing or np.any(bounded & (np.abs(place) >= 1)):
                 continue
             places[n_places] = place
             n_places, n_tried = n_places + 1, n_tried + 1

@@ -24,6 +24,9 @@ _NO_COORDINATES = {".prmtop": ".inpcrd or .rst7", ".parm7": ".inpcrd or .rst7", 
 """Files that tell atoms and forces but no coordinates, and what coordinates come in for each."""
 
 _SOURCES = ("structure", "sequence", "pdb_id")
+_HEAVY_HYDROGEN = 1.5
+"""The mass [amu] from which hydrogens allow steps of 4 fs with fixed bonds."""
+
 _SLOWEST_HYDROGENS = 3.0
 """The time step [fs] beyond which hydrogens of their own mass move too far in a step, even with fixed bonds."""
 
@@ -79,9 +82,11 @@ def check_sources(system: dict, timestep_fs: float) -> None:
         _check_own_forces(system)
     else:
         _check_force_field(system)
-    if timestep_fs > _SLOWEST_HYDROGENS and not system["hydrogen_mass_amu"]:
+    mass = system["hydrogen_mass_amu"]
+    if timestep_fs > _SLOWEST_HYDROGENS and (mass is None or mass < _HEAVY_HYDROGEN):
+        weight = "their own mass" if mass is None else f"{mass:g} amu"
         raise InputError(
-            f"dynamics.timestep_fs is {timestep_fs:g} with hydrogens of their own mass; give at most "
+            f"dynamics.timestep_fs is {timestep_fs:g} with hydrogens of {weight}; give at most "
             f"{_SLOWEST_HYDROGENS:g}, or system.hydrogen_mass_amu 3 or 4."
         )
 

@@ -126,7 +126,10 @@ def estimate_from_walkers(
     alone = estimate_alone(
         used, members, walkers, settings, temperature, derive_seed(random_seed, "bootstrap", "alone")
     )
-    states = {state: widen(*values, alone[state][0]) for state, values in states.items()}
+    reference = settings["reference_state"]
+    states = {
+        state: values if state == reference else widen(*values, alone[state][0]) for state, values in states.items()
+    }
     n_crossings = count_crossings(used["window"].to_numpy(), members, settings["reference_state"], weights.weights)
     diagnostics = {
         "n_samples": len(rows),

@@ -10,6 +10,7 @@ from .encoder import minimum_image
 from .relaxation import frames_at_spacing
 
 _SPACING_RESOLUTION = 0.01  # relative, at which the search for the smallest spacing stops
+_DISTINCT = 4.0  # median distances to the nearest place of lower energy, from which a place is a minimum; on slopes it is 1 to 2
 _LONGEST_EDGE = 1.3  # spacings between neighbours, from which a gap is filled
 
 
@@ -138,7 +139,7 @@ def place_walkers(cvs: np.ndarray, periods: np.ndarray, energies: np.ndarray, n_
         cvs: The collective variables of relaxed frames with ``shape=(n_frames, n_cvs)``.
         periods: The period of each CV, infinity where it has none.
         energies: The relaxed energies [kJ/mol] with ``shape=(n_frames,)``.
-        n_walkers: The number of walkers; where there are fewer frames, several start from one.
+        n_walkers: The number of walkers; where there are fewer minima, several start from one.
 
     Returns:
         For each walker its start as centre, with a force constant of 0.
@@ -148,5 +149,7 @@ def place_walkers(cvs: np.ndarray, periods: np.ndarray, energies: np.ndarray, n_
     for rank in range(1, len(order)):
         offsets = minimum_image(cvs[order[:rank]] - cvs[order[rank]], periods)
         distances[order[rank]] = np.linalg.norm(offsets, axis=1).min()
-    chosen = np.argsort(-distances, kind="stable")
+    finite = distances[np.isfinite(distances)]
+    minima = np.flatnonzero(distances > _DISTINCT * np.median(finite)) if len(finite) else order
+    chosen = minima[np.argsort(-distances[minima], kind="stable")]
     return [Window(cvs[frame], 0.0, int(frame)) for frame in np.resize(chosen, n_walkers)]

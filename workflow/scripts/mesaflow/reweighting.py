@@ -17,7 +17,6 @@ if TYPE_CHECKING:  # which are reweighted by this module
     from .walkers import Walkers
 
 _SAMPLES_AT_ONCE = 20_000  # whose restraint energies are computed together, before the negligible ones are dropped
-_STARTS_TRIED = 10  # of the part of a window that is in equilibrium
 _FEWEST_SAMPLES = 5  # of one window; with fewer its correlation time means nothing
 
 
@@ -116,9 +115,7 @@ def _equilibration(values: np.ndarray) -> tuple[int, float]:
     """Return the first sample in equilibrium, and the statistical inefficiency after it."""
     if np.ptp(values) == 0:
         return 0, 1.0
-    start, inefficiency, _ = timeseries.detect_equilibration(
-        values, fast=True, nskip=max(1, len(values) // _STARTS_TRIED)
-    )
+    start, inefficiency, _ = timeseries.detect_equilibration(values, fast=True, nskip=max(1, len(values) // 20))
     return int(start), float(inefficiency)
 
 

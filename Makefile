@@ -12,7 +12,7 @@ run: venv
 	$(BIN)/snakemake --cores all
 
 test: venv
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses logical --dist loadfile --no-loadscope-reorder
 
 lint: venv
 	$(BIN)/ruff format --check .

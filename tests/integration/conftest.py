@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from filelock import FileLock
 
 SMALL = {  # every number that a test counts with is given here, and none taken from the default configuration
     "run": "small",
@@ -81,7 +82,7 @@ class Project:
     def finish(self, process: subprocess.Popen) -> str:
         """Wait for the successful end of what ``start`` has started and return what it printed."""
         try:
-            process.wait(timeout=300)
+            process.wait(timeout=900)
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)
             raise
@@ -120,11 +121,17 @@ def empty_project(repository, tmp_path_factory) -> Callable[[str], Project]:
 
 
 @pytest.fixture(scope="session")
-def finished(empty_project) -> Project:
-    """A project whose run of two rounds and production is finished; it is for reading only."""
-    project = empty_project("finished")
-    (project.folder / "first_run.txt").write_text(project.snakemake())
-    return project
+def finished(repository, empty_project, tmp_path_factory, worker_id) -> Project:
+    """A project whose run of two rounds and production is finished, once for all of pytest's processes; it is for reading only."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent  # which all processes have in common
+    address = shared / "finished.txt"
+    with FileLock(shared / "finished.lock"):
+        if not address.exists():
+            project = empty_project("finished")
+            (project.folder / "first_run.txt").write_text(project.snakemake())
+            address.write_text(str(project.folder))
+    return Project(Path(address.read_text()), repository / "Snakefile")
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ class Project:
             override = self.folder / "override.yaml"
             override.write_text(yaml.safe_dump(config))
             command += ["--configfile", override]
-        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=120)
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=300)
 
     def count_jobs(self, config: dict, *targets: str) -> dict[str, int]:
         """Return how many jobs of each rule a dry run plans."""

@@ -50,7 +50,7 @@ def workflow(repository, tmp_path_factory, alanine_pdb) -> Path:
 
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
 
 
 def test_a_module_plans_the_whole_workflow_under_its_names(workflow, job_stats):

@@ -28,7 +28,7 @@ def plan(repository, tmp_path):
             "1",
             "--dry-run",
         ]
-        return subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True, timeout=120)
+        return subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True, timeout=300)
 
     return snakemake
 

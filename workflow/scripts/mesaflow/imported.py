@@ -8,7 +8,7 @@ from pathlib import Path
 import mdtraj
 import numpy as np
 
-from .errors import InputError
+from .errors import InputError, first_line
 from .trajectories import atoms_of_molecules, load_trajectory, select_atoms
 
 KEY = "training.trajectories"
@@ -42,7 +42,7 @@ class ImportedTrajectory:
             return mdtraj.load_topology(self.topology)
         except Exception as error:  # mdtraj's readers raise several kinds
             raise InputError(
-                f"{KEY} names {self.topology!r}, which mdtraj cannot read as a topology. {_first_line(error)}"
+                f"{KEY} names {self.topology!r}, which mdtraj cannot read as a topology. ({first_line(error)})"
             ) from error
 
     def match(self, topology: mdtraj.Topology, selection: str) -> np.ndarray:
@@ -88,7 +88,7 @@ class ImportedTrajectory:
         except Exception as error:  # mdtraj's readers raise several kinds, some without a message
             raise InputError(
                 f"{KEY} names {self.trajectory!r}, which mdtraj cannot read with the {n_atoms} atoms of {self.topology!r}; "
-                f"give the topology that it was written with, in a format that mdtraj reads. {_first_line(error)}"
+                f"give the topology that it was written with, in a format that mdtraj reads. ({first_line(error)})"
             ) from error
         if first is None or first.n_frames == 0:
             raise InputError(f"{KEY} names {self.trajectory!r}, which holds no frame; leave it out.")
@@ -118,7 +118,7 @@ class ImportedTrajectory:
         try:
             trajectory = self._read(read, frame)
         except Exception as error:
-            raise InputError(f"{KEY} names {self.trajectory!r}, which cannot be read. {_first_line(error)}") from error
+            raise InputError(f"{KEY} names {self.trajectory!r}, which cannot be read. ({first_line(error)})") from error
         if trajectory.n_frames == 0:  # as some readers answer beyond the end
             raise InputError(f"{KEY} names {self.trajectory!r}, which cannot be read: it has no frame {frame}.")
         finite = np.isfinite(trajectory.xyz).all(axis=(1, 2))
@@ -238,8 +238,3 @@ def _name(atom: tuple[int, str, str]) -> str:
 def _require_file(path: str) -> None:
     if not Path(path).is_file():
         raise InputError(f"{KEY} names {path!r}, and there is no such file; give its path.")
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"({lines[0]})" if lines else ""

@@ -165,3 +165,15 @@ def copy_of_finished(finished, tmp_path) -> Callable[[str], Project]:
         return Project(shutil.copytree(finished.folder, tmp_path / name), finished.snakefile)
 
     return copy
+
+
+@pytest.fixture(scope="session")
+def second_run(request, finished, tmp_path_factory) -> Callable[[str], Project]:
+    """Copy the finished project to a folder of the given name, for a test that makes another run beside it; only with --whole."""
+
+    def copy(name: str) -> Project:
+        if not request.config.getoption("--whole"):
+            pytest.skip("a second run: only with --whole")
+        return Project(shutil.copytree(finished.folder, tmp_path_factory.mktemp(name) / name), finished.snakefile)
+
+    return copy

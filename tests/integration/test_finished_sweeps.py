@@ -2,7 +2,6 @@
 
 import filecmp
 import json
-import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -24,12 +23,9 @@ def write_table(folder: Path, *rows: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def swept(finished, tmp_path_factory, request):
+def swept(second_run):
     """The finished run, and the comparison of a sweep of it and of one with a single round; no figures are made."""
-    if not request.config.getoption("--whole"):
-        pytest.skip("a second run: only with --whole")
-    project = type(finished)(tmp_path_factory.mktemp("swept") / "project", finished.snakefile)
-    shutil.copytree(finished.folder, project.folder)
+    project = second_run("swept")
     write_table(project.folder, *ROWS)
     project.snakemake(COMPARISON, sweep="table.tsv")
     return project

@@ -1,7 +1,5 @@
 """A validation beside a finished run: the run is one of its own, new random seeds are all that is added."""
 
-import shutil
-
 import pandas as pd
 import pytest
 
@@ -11,12 +9,9 @@ FIGURE = "results/small-validation/validation.svg"
 
 
 @pytest.fixture(scope="module")
-def validated(finished, tmp_path_factory, request):
+def validated(second_run):
     """The finished run, which has the random seed 1, and one with another; of their figures only the common one is made."""
-    if not request.config.getoption("--whole"):
-        pytest.skip("a second whole run: only with --whole")
-    project = type(finished)(tmp_path_factory.mktemp("validated") / "project", finished.snakefile)
-    shutil.copytree(finished.folder, project.folder)
+    project = second_run("validated")
     project.snakemake(FIGURE, **SEEDS)
     return project
 

@@ -106,3 +106,15 @@ def test_wrapping_stays_below_the_period():
     assert (wrapped >= 0).all()
     assert (wrapped < period).all()
     assert wrapped[2, 0] == pytest.approx(7.0 - 2 * np.pi)
+
+
+@pytest.mark.parametrize(("n_cvs", "n_frames"), [(5, 100), (8, 800), (10, 5000)])
+def test_places_are_distinct_where_frames_are_far_apart(n_cvs, n_frames, rng):
+    boundary = find_edges(rng.normal(size=(n_frames, n_cvs)), np.full(n_cvs, np.inf), 30, rng)
+    assert len({*boundary.frames.tolist()}) == 30
+    assert len(np.unique(boundary.directions, axis=0)) == 30
+
+
+def test_places_without_an_edge_are_distinct(rng):
+    boundary = find_edges(np.arange(5.0)[:, None] * [[100.0, 0.0]], np.full(2, np.inf), 5, rng)
+    assert sorted(boundary.frames.tolist()) == [0, 1, 2, 3, 4]

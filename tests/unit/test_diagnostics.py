@@ -9,6 +9,7 @@ from mesaflow.diagnostics import (
     FEWEST_EFFECTIVE_SAMPLES,
     LARGEST_ERROR,
     LARGEST_SPLIT_DIFFERENCE,
+    NEGLIGIBLE_ENERGY,
     Conformations,
     are_apart,
     effective_samples,
@@ -27,6 +28,7 @@ SOUND = {
     "n_failed_windows": 0,
     "windows_left_out": [],
     "lowest_energy_left_out_RT": None,
+    "negligible_energy_RT": NEGLIGIBLE_ENERGY,
     "bimodal_windows": [],
     "soft_windows": [],
     "windows_apart": [],
@@ -58,6 +60,14 @@ def test_two_modes_with_few_crossings_are_flagged(n_crossings):
 @pytest.mark.parametrize("n_crossings", [6, 20, 200])
 def test_two_modes_with_many_crossings_are_sampled(n_crossings):
     assert not is_bimodal(*frames(modes_with_crossings(n_crossings), 10))
+
+
+@pytest.mark.parametrize("n_pieces", [2, 20])
+def test_from_one_piece_to_the_next_is_no_crossing(n_pieces):
+    pieces = np.repeat(np.arange(n_pieces), N_FRAMES // n_pieces)
+    coordinates, cvs = frames(pieces % 2, 10)
+    assert is_bimodal(coordinates, cvs, pieces)
+    assert is_bimodal(coordinates, cvs) == (n_pieces == 2)
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -93,7 +103,7 @@ def test_a_short_excursion_is_not_flagged():
 
 def test_clustering_does_not_depend_on_chance():
     coordinates, cvs = frames(modes_with_crossings(3), 10)
-    assert {is_bimodal(coordinates, cvs, seed) for seed in range(20)} == {True}
+    assert {is_bimodal(coordinates, cvs, random_seed=seed) for seed in range(20)} == {True}
 
 
 def conformations(labels, distance, seed):
@@ -142,6 +152,32 @@ def test_hidden_barriers_are_looked_for_in_sampled_overlapping_windows_after_the
     bimodal, apart = find_hidden_barriers(samples, np.concatenate(coordinates), weights, discard=0.0)
     assert bimodal == [5]
     assert apart == [(2, 7)]
+    in_pieces = samples.assign(piece=np.repeat(np.arange(len(samples) // 20), 20))
+    assert find_hidden_barriers(in_pieces, np.concatenate(coordinates), weights, discard=0.0) == ([5], [(2, 7)])
+
+
+@pytest.mark.parametrize("longer", [0, 1])
+def test_an_overlap_in_either_direction_is_looked_at(longer):
+    """As connects windows, one of which has so many samples that the other shares few of them."""
+    parts = [frames(np.full(N_FRAMES, mode), 10, mode) for mode in (0, 1)]
+    tables = [
+        pd.DataFrame({"window": window, "time_ps": np.arange(1.0, N_FRAMES + 1), "cv_1": cvs[:, 0], "cv_2": cvs[:, 1]})
+        for window, (_, cvs) in enumerate(parts)
+    ]
+    n_samples = np.where(np.arange(2) == longer, 1800, 90)
+    weights = Weights(
+        rows=np.arange(0),
+        weights=np.ones(0),
+        bootstrap=np.ones((0, 0)),
+        free_energies=np.zeros(2),
+        shared=np.diag(n_samples - 5.0) + 5 * (1 - np.eye(2)),
+        responsibilities=csr_array((0, 2)),
+        windows=np.arange(2),
+        n_samples_per_state=n_samples,
+        equations=None,
+    )
+    coordinates = np.concatenate([part for part, _ in parts])
+    assert find_hidden_barriers(pd.concat(tables, ignore_index=True), coordinates, weights, 0.0)[1] == [(0, 1)]
 
 
 @pytest.mark.parametrize(
@@ -185,10 +221,6 @@ def test_sound_diagnostics_up_to_every_bound_are_trustworthy():
     assert judge(SOUND) == ("trustworthy", [])
 
 
-def test_without_states_the_windows_alone_are_judged():
-    assert judge(changed(states={})) == ("trustworthy", [])
-
-
 @pytest.mark.parametrize(
     ("diagnostics", "words"),
     [
@@ -201,6 +233,11 @@ def test_without_states_the_windows_alone_are_judged():
         (changed(bimodal_windows=list(range(12))), ["windows 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more hold"]),
         (changed(soft_windows=[3]), ["windows 3 spread over more than 2 times", "raise production.n_windows"]),
         (changed(windows_apart=[[1, 2], [4, 7]]), ["the pairs 1–2, 4–7 overlap", "raise production.n_cvs"]),
+        (changed(states={}), ["no states are defined", "name two under free_energy.states"]),
+        (
+            changed(windows_left_out=[3], lowest_energy_left_out_RT=8.9, negligible_energy_RT=9.0),
+            ["1 windows do not overlap", "8.9 RT"],
+        ),
         (with_state(effective_samples=49.4), ["state B has 49 effective samples, fewer than 50"]),
         (with_state(standard_error_kJ_per_mol=1.6), ["standard error of B is 1.6 kJ/mol, above 1.5", "lengthen"]),
         (with_state(standard_error_kJ_per_mol=None), ["standard error of B is unknown, above 1.5"]),

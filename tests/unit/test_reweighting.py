@@ -123,7 +123,9 @@ def test_weights_equal_those_of_pymbar(samples, weights):
 
 def test_own_solver_agrees_with_pymbar_where_windows_overlap(samples, weights):
     u_kn = RESTRAINTS.reduced_potentials(samples[["cv_1"]].to_numpy(), TEMPERATURE)
-    f_k = MBAREquations([u_kn]).solve(np.full(14, 400), np.ones(len(samples)), np.zeros(14))
+    f_k = MBAREquations([u_kn], np.repeat(np.arange(14), 400)).solve(
+        np.full(14, 400), np.ones(len(samples)), np.zeros(14)
+    )
     np.testing.assert_allclose(f_k, weights.free_energies, atol=1e-4)
 
 
@@ -135,7 +137,8 @@ def test_counts_weigh_like_repeated_samples():
 
     def solve(table: pd.DataFrame, counts: np.ndarray) -> np.ndarray:
         u_kn = RESTRAINTS.reduced_potentials(table[["cv_1"]].to_numpy(), TEMPERATURE)
-        return MBAREquations([u_kn]).solve(n_repeated, counts, np.zeros(14))
+        owners = np.searchsorted(RESTRAINTS.windows, table["window"])
+        return MBAREquations([u_kn], owners).solve(n_repeated, counts, np.zeros(14))
 
     np.testing.assert_allclose(solve(few, counts.astype(float)), solve(repeated, np.ones(len(repeated))), atol=1e-5)
 
@@ -359,3 +362,16 @@ def test_a_part_of_an_estimate_comes_to_what_it_does_alone(samples, weights, win
     assert part.weights == pytest.approx(alone.weights, rel=1e-6)
     assert part.bootstrap == pytest.approx(alone.bootstrap, rel=1e-3, abs=1e-9)
     assert part.shared == pytest.approx(alone.shared, rel=1e-6, abs=1e-9)
+
+
+def test_errors_hold_what_differs_between_pieces():
+    """Pieces of 50 equal samples: blocks of √400 see an error smaller by √(20/50)."""
+    stuck = draw_samples(4, 8)
+    stuck = stuck.iloc[np.repeat(np.arange(len(stuck)), 50)].reset_index(drop=True)
+    in_pieces = stuck.assign(piece=np.arange(len(stuck)) // 50)
+    errors = []
+    for samples in (stuck, in_pieces):
+        weights = estimate(samples, n_bootstrap=200)
+        found = state_free_energies(states(samples), "left", weights.weights, weights.bootstrap, TEMPERATURE)
+        errors.append(found["right"][1])
+    assert errors[1] / errors[0] == pytest.approx(np.sqrt(50 / 20), rel=0.25)

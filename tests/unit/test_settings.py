@@ -500,6 +500,14 @@ def test_a_long_step_without_constraints_is_refused(resolved):
         check_references(changed(changed(heavy, "dynamics.timestep_fs", 4), "system.constraints", "none"))
 
 
+def test_a_barrier_whose_boltzmann_factor_vanishes_is_refused(resolved):
+    resolved["production"] |= {"method": "opes", "opes": resolved["production"]["opes"] | {"barrier_kJ_per_mol": 500}}
+    check_references(resolved)
+    resolved["dynamics"]["temperature_K"] = 80
+    with pytest.raises(InputError, match=r"barrier_kJ_per_mol is 500, above 600 RT.*; give at most 399\."):
+        check_references(resolved)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

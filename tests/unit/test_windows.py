@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mesaflow.boundary import Boundary
+from mesaflow.errors import InputError
 from mesaflow.units import thermal_energy
 from mesaflow.windows import bridge_gaps, place_boundary_windows, place_overlapping_windows
 
@@ -94,3 +95,9 @@ def test_fewer_distinct_frames_than_windows_are_enough():
     windows = place_overlapping_windows(cvs, NOT_PERIODIC, 10, 1.5, 2.5, np.random.default_rng(0))
     assert 3 <= len(windows) <= 10
     assert np.isfinite([window.force_constant for window in windows]).all()
+
+
+@pytest.mark.parametrize("n_frames", [1, 5])
+def test_frames_at_one_place_are_refused(n_frames):
+    with pytest.raises(InputError, match=r"one place .* raise production.max_energy_kJ_per_mol"):
+        place_overlapping_windows(np.ones((n_frames, 2)), np.full(2, np.inf), 10, 2.0, 2.5, np.random.default_rng(0))

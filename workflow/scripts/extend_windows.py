@@ -18,6 +18,8 @@ from mesaflow.reweighting import Weights, currents_between, estimate_weights
 from mesaflow.units import PICOSECONDS_PER_NANOSECOND
 from mesaflow.windows import Window
 
+_ROUNDING = 1e-9  # of a piece, which the division may be short of a whole number
+
 
 def share_pieces(
     pool: Pool,
@@ -66,7 +68,7 @@ def choose_starts(extends: list[int], candidates: dict[int, np.ndarray], random_
 def main(snakemake):
     extension, settings, ramp = snakemake.params.extension, snakemake.params.free_energy, snakemake.params.ramp_ps
     random_seed = snakemake.params.random_seed
-    n_pieces = int(extension["extend_ns"] * PICOSECONDS_PER_NANOSECOND / extension["length_ps"])
+    n_pieces = int(extension["extend_ns"] * PICOSECONDS_PER_NANOSECOND / extension["length_ps"] + _ROUNDING)
     with log_to(snakemake.log[0]) as log:
         encoder = Encoder.load(snakemake.input.encoder)
         windows, starts, extends = [], [], []

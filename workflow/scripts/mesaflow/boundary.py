@@ -9,9 +9,10 @@ from .encoder import minimum_image
 
 _TIE = 1e-9  # boundary values closer than this rank alike
 _CELL_WIDTH = 0.2  # of the cells of which one frame each represents a density-free picture [SD]
-_NEIGHBOURHOOD = 0.8  # radius in which a frame's neighbours are looked at [SD]
+_NEIGHBOURHOOD = 0.8  # radius in which a frame's neighbours are looked at, unless most frames then have too few [SD]
 _FEWEST_NEIGHBOURS = 4  # with fewer a neighbourhood has no shape
 _TANGENT_VARIANCE = 0.15  # directions with this share of a neighbourhood's largest variance are tangent to it
+_LEAST_WEIGHT = 1e-9  # of a place that is not one-sided at all, so that no place is chosen twice
 _LEAST_ASYMMETRY = (
     0.25  # displacement of the neighbours' mean over the radius: 0 inside, 4/(3π) = 0.42 at a straight edge
 )
@@ -67,9 +68,11 @@ def _outward(points: np.ndarray, periods: np.ndarray) -> tuple[np.ndarray, np.nd
     """Return how one-sided each point's neighbourhood is, and the unit vectors away from the neighbours."""
     asymmetry, directions = np.zeros(len(points)), np.zeros_like(points)
     directions[:, 0] = 1.0
-    for i, neighbours in enumerate(
-        periodic_tree(points, periods).query_ball_point(wrap(points, periods), _NEIGHBOURHOOD)
-    ):
+    tree, wrapped = periodic_tree(points, periods), wrap(points, periods)
+    radius = _NEIGHBOURHOOD
+    if len(points) >= _FEWEST_NEIGHBOURS:  # the more CVs the farther apart frames are
+        radius = max(radius, float(np.median(tree.query(wrapped, k=_FEWEST_NEIGHBOURS)[0][:, -1])))
+    for i, neighbours in enumerate(tree.query_ball_point(wrapped, radius)):
         if len(neighbours) < _FEWEST_NEIGHBOURS:
             continue
         offsets = minimum_image(points[neighbours] - points[i], periods)
@@ -79,7 +82,7 @@ def _outward(points: np.ndarray, periods: np.ndarray) -> tuple[np.ndarray, np.nd
         inward = tangent @ (tangent.T @ mean)
         length = np.linalg.norm(inward)
         if length > 0:
-            asymmetry[i], directions[i] = length / _NEIGHBOURHOOD, -inward / length
+            asymmetry[i], directions[i] = length / radius, -inward / length
     return asymmetry, directions
 
 
@@ -90,7 +93,7 @@ def _spread(points: np.ndarray, asymmetry: np.ndarray, periods: np.ndarray, n_pl
     while len(chosen) < min(n_places, len(points)):
         offsets = minimum_image(points - points[chosen[-1]], periods)
         distances = np.minimum(distances, np.linalg.norm(offsets, axis=1))
-        chosen.append(int(np.argmax(distances * asymmetry)))
+        chosen.append(int(np.argmax(distances * np.maximum(asymmetry, _LEAST_WEIGHT))))
     return chosen
 
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 LEAST_BARRIER = 2.0
 """Barrier [RT] below which a bias that builds itself is no help: with 1 RT its strength 1 − RT/ΔE is zero."""
 
+MOST_BARRIER = 600.0
+"""Barrier [RT] above which its Boltzmann factor comes near the smallest number there is."""
+
 FEWEST_STATIC_FRAMES = 100
 """Frames of a walker under its static bias, below which blocks of them say nothing about errors."""
 
@@ -139,6 +142,12 @@ def _check_walkers(config: dict) -> None:
         raise InputError(
             f"{key}.barrier_kJ_per_mol is {opes['barrier_kJ_per_mol']:g}, below {LEAST_BARRIER:g} RT; give at least {least:.1f}, "
             "and more than the barriers between the states."
+        )
+    most = MOST_BARRIER * thermal_energy(config["dynamics"]["temperature_K"])
+    if opes["barrier_kJ_per_mol"] > most:
+        raise InputError(
+            f"{key}.barrier_kJ_per_mol is {opes['barrier_kJ_per_mol']:g}, above {MOST_BARRIER:g} RT, whose Boltzmann factor is "
+            f"too small a number; give at most {most:.0f}."
         )
     n_states = len(config["free_energy"]["states"])
     if n_states < 2:

@@ -35,7 +35,7 @@ LARGEST_GAP = 1.5
 """Distance between the conformations of two overlapping windows, relative to that within one, beyond which they differ."""
 
 NEGLIGIBLE_ENERGY = 5.0
-"""Relaxed energy above the lowest one [RT] from which conformations hold less than a hundredth of the population."""
+"""Relaxed energy above that of a state [RT] from which conformations hold less than a hundredth of the state's population."""
 
 LARGEST_SPREAD = 2.0
 """Standard deviation of a window, relative to that of a free one, beyond which the barrier below is as steep as the restraint."""
@@ -110,12 +110,16 @@ def _separation(low: np.ndarray, high: np.ndarray) -> float:
     return float(abs(high.mean() - low.mean()) / spread) if spread > 0 else np.inf
 
 
-def is_bimodal(coordinates: np.ndarray, cvs: np.ndarray, random_seed: int = 0) -> bool:
+def is_bimodal(
+    coordinates: np.ndarray, cvs: np.ndarray, pieces: np.ndarray | None = None, random_seed: int = 0
+) -> bool:
     """Tell whether one window holds two conformations that its CVs do not tell apart and that it seldom crosses between.
 
     Args:
         coordinates: Superposed coordinates with ``shape=(n_frames, n_coordinates)``, in the order of time.
         cvs: The collective variables with ``shape=(n_frames, n_cvs)``.
+        pieces: The simulation that each frame is of, with ``shape=(n_frames,)``, where there are several: from one to the
+            next is no crossing.
         random_seed: Seeds the clustering.
     """
     unseen = _unseen_coordinates(coordinates, cvs)
@@ -125,7 +129,10 @@ def is_bimodal(coordinates: np.ndarray, cvs: np.ndarray, random_seed: int = 0) -
         return False
     axis = unseen[labels == 1].mean(axis=0) - unseen[labels == 0].mean(axis=0)
     values = unseen @ axis
-    n_crossings = int(np.abs(np.diff(labels)).sum())
+    crosses = np.diff(labels) != 0
+    if pieces is not None:
+        crosses &= np.diff(pieces) == 0
+    n_crossings = int(crosses.sum())
     return _separation(values[labels == 0], values[labels == 1]) > SEPARATE_MODES and n_crossings < FEWEST_CROSSINGS
 
 
@@ -164,7 +171,7 @@ def find_hidden_barriers(
     """Look for conformations that the collective variables confuse.
 
     Args:
-        samples: One row a frame with window, time_ps and cv_1 ….
+        samples: One row a frame with window, time_ps and cv_1 …, and piece where windows have several.
         coordinates: Superposed coordinates with ``shape=(n_rows, n_coordinates)``.
         weights: The estimated weights, for the windows and their overlap.
         discard: The time [ps] to leave out at the start of each window.
@@ -174,12 +181,14 @@ def find_hidden_barriers(
     """
     cvs = samples[cv_columns(samples)].to_numpy()
     window, late = samples["window"].to_numpy(), samples["time_ps"].to_numpy() > discard
+    pieces = samples["piece"].to_numpy() if "piece" in samples else window
     data = {}
     for number in weights.windows:
         rows = np.flatnonzero((window == number) & late)
-        data[int(number)] = coordinates[rows], cvs[rows]
+        data[int(number)] = coordinates[rows], cvs[rows], pieces[rows]
     bimodal = [number for number, part in data.items() if is_bimodal(*part)]
-    first, second = np.nonzero(np.triu(weights.overlap > LEAST_OVERLAP, k=1))
+    overlap = np.maximum(weights.overlap, weights.overlap.T)  # an edge of the graph is an overlap in either direction
+    first, second = np.nonzero(np.triu(overlap > LEAST_OVERLAP, k=1))
     pairs = [(int(weights.windows[i]), int(weights.windows[j])) for i, j in zip(first, second, strict=True)]
     conformations = {number: Conformations.of(part[0]) for number, part in data.items()}
     return bimodal, [(i, j) for i, j in pairs if are_apart(conformations[i], conformations[j])]
@@ -226,7 +235,7 @@ def judge(diagnostics: dict) -> tuple[str, list[str]]:
             f"{diagnostics['n_failed_windows']} windows failed; see their status.json and lower the force constants."
         )
     energy = diagnostics["lowest_energy_left_out_RT"]
-    if energy is not None and energy < NEGLIGIBLE_ENERGY:
+    if energy is not None and energy < diagnostics["negligible_energy_RT"]:
         reasons.append(
             f"{len(diagnostics['windows_left_out'])} windows do not overlap with those around the start structure, so that "
             f"their free energies are unknown and left out, though one starts only {energy:.1f} RT above the lowest relaxed "
@@ -249,6 +258,8 @@ def judge(diagnostics: dict) -> tuple[str, list[str]]:
             "raise production.n_cvs."
         )
     reasons += _judge_states(diagnostics["states"])
+    if not diagnostics["states"]:
+        reasons.append("no states are defined, so that no error was judged; name two under free_energy.states.")
     return ("not yet" if reasons else "trustworthy"), reasons
 
 
@@ -315,7 +326,7 @@ def _judge_states(states: dict[str, dict]) -> list[str]:
 def note_left_out(diagnostics: dict) -> list[str]:
     """Say what was left out without harm."""
     energy = diagnostics["lowest_energy_left_out_RT"]
-    if energy is None or energy < NEGLIGIBLE_ENERGY:
+    if energy is None or energy < diagnostics["negligible_energy_RT"]:
         return []
     return [
         f"{len(diagnostics['windows_left_out'])} windows lie behind barriers that no window crosses, and are left out; the "

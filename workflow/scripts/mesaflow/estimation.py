@@ -7,12 +7,19 @@ import numpy as np
 import pandas as pd
 
 from .allocation import dissipated_power
-from .diagnostics import effective_samples, find_hidden_barriers, find_soft_windows, find_unconnected
+from .diagnostics import (
+    NEGLIGIBLE_ENERGY,
+    effective_samples,
+    find_hidden_barriers,
+    find_soft_windows,
+    find_unconnected,
+)
 from .encoder import Encoder
 from .pooling import Pool
 from .randomness import derive_seed
 from .reweighting import Weights, currents_between, estimate_weights, state_free_energies, unwrap
 from .states import in_state
+from .units import thermal_energy
 
 _WINDOWS_NAMED = 5  # of those that a free energy hangs on, the first
 
@@ -82,6 +89,7 @@ def estimate_free_energies(
     diagnosed = diagnose_states(table, weights, states, halves, settings)
     for name, windows in find_windows_to_extend(table, weights, settings).items():
         diagnosed[name]["windows_to_extend"] = windows
+    highest = max((f for f, _ in states.values() if math.isfinite(f)), default=0.0)
     neighbours = weights.overlap - np.diag(np.diag(weights.overlap))
     diagnostics = {
         "n_samples": len(rows),
@@ -90,6 +98,7 @@ def estimate_free_energies(
         "windows_left_out": left_out.tolist(),
         "bimodal_windows": [window for window in bimodal if window in used],
         "soft_windows": [window for window in soft if window in used],
+        "negligible_energy_RT": NEGLIGIBLE_ENERGY + highest / thermal_energy(temperature),
         "windows_apart": [list(pair) for pair in apart if used.issuperset(pair)],
         "states": diagnosed,
     }
@@ -137,7 +146,7 @@ def diagnose_states(
     for name, (free_energy, error) in states.items():
         (first, first_error), (second, second_error) = (half[name] for half in halves)
         spread = math.hypot(first_error, second_error)
-        undefined = 0.0 if name == settings["reference_state"] else math.nan
+        undefined = 0.0 if first == second else math.nan  # of the reference state, and of one with the same samples
         found[name] = {
             "free_energy_kJ_per_mol": finite_or_none(free_energy),
             "standard_error_kJ_per_mol": finite_or_none(error),

@@ -8,6 +8,7 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_array, vstack
 
 _SMALLEST_FACTOR = 1e-20  # Boltzmann factors below this, relative to a sample's largest, are lost in rounding
+_TINY = 1e-300  # the smallest factor that a sample has in its own window
 _SMALLEST_SHARE = 1e-7  # of a sample, below which a window does not count among those that share it
 _APPROACH = 200  # iterations of L-BFGS from far away, where Newton's steps lead nowhere
 _MAX_STEPS = 50  # of Newton's method; more than ten are needed only where windows do not overlap
@@ -29,15 +30,22 @@ class MBAREquations:
 
     Args:
         parts: u_kn in parts, each with ``shape=(K, n_samples)``.
+        owners: The window that each sample is from, as an index with ``shape=(N,)``. A sample's factor in its own window is
+            kept however small, as one that was held far from its centre would be lost otherwise.
     """
 
-    def __init__(self, parts: Iterable[np.ndarray]):
+    def __init__(self, parts: Iterable[np.ndarray], owners: np.ndarray):
         lowest, factors = [], []
+        n = 0
         for u_kn in parts:
             lowest.append(u_kn.min(axis=0))
             part = np.exp(lowest[-1] - u_kn)
+            own = owners[n : n + part.shape[1]], np.arange(part.shape[1])
+            kept = np.maximum(part[own], _TINY)
             part[part < _SMALLEST_FACTOR] = 0.0
+            part[own] = kept
             factors.append(csr_array(part.T))
+            n += part.shape[1]
         self._take(csr_array(vstack(factors)), np.concatenate(lowest))
 
     def _take(self, factors: csr_array, lowest: np.ndarray) -> None:

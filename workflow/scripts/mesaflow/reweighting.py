@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # which are reweighted by this module
     from .walkers import Walkers
 
 _SAMPLES_AT_ONCE = 20_000  # whose restraint energies are computed together, before the negligible ones are dropped
+_FEWEST_BLOCKS = 4  # of a window, below which their differences say little about its error
 _FEWEST_SAMPLES = 5  # of one window; with fewer its correlation time means nothing
 
 
@@ -163,16 +164,17 @@ def estimate_weights(
 ) -> Weights:
     """Estimate the weights of samples in the unbiased ensemble, with bootstrap samples of them.
 
-    The bootstrap draws contiguous blocks of samples of each window, which keeps the correlation within them.
+    The bootstrap draws contiguous blocks of samples of each window, which keeps the correlation within them. Where a window has
+    several pieces, blocks are as long as these, so that errors hold what differs between pieces, too slow to be seen in one.
 
     Args:
-        samples: One row a frame with window and cv_1 ….
+        samples: One row a frame with window and cv_1 …, and piece where windows have several.
         rows: The rows to use, in the order of windows.
         restraints: The restraints of all windows, or the static biases of all walkers.
         temperature: The temperature [K].
         n_bootstrap: The number of bootstrap samples.
         random_seed: Seeds the bootstrap.
-        n_blocks: Into how many blocks the samples of a window fall; without it blocks are of √N_k samples.
+        n_blocks: Into how many blocks the samples of a window fall; without it blocks are of √N_k samples, or of a piece.
         whole: What was estimated from more rows, these among them, which spares a part of the work.
     """
     used = samples.iloc[rows]
@@ -180,10 +182,11 @@ def estimate_weights(
     if whole is None:
         sampled = restraints.select(np.isin(restraints.windows, windows))
         cvs = used[cv_columns(samples)].to_numpy()
-        equations = MBAREquations(
+        parts = (
             sampled.reduced_potentials(cvs[start : start + _SAMPLES_AT_ONCE], temperature)
             for start in range(0, len(cvs), _SAMPLES_AT_ONCE)
         )
+        equations = MBAREquations(parts, np.searchsorted(windows, used["window"].to_numpy()))
         initial = np.zeros(len(windows))
     else:
         order = np.argsort(whole.rows)
@@ -197,9 +200,11 @@ def estimate_weights(
     factorised = equations.factorise(f_k, n_samples_per_state, everything)
 
     rng = np.random.default_rng(random_seed)
+    blocks = [n_blocks] * len(windows) if n_blocks else _blocks_of_pieces(used, windows)
     bootstrap = np.empty((n_bootstrap, len(rows)))
     for b in range(n_bootstrap):
-        counts = np.concatenate([block_counts(n, rng, n_blocks) for n in n_samples_per_state]).astype(float)
+        drawn = [block_counts(n, rng, n_of_window) for n, n_of_window in zip(n_samples_per_state, blocks, strict=True)]
+        counts = np.concatenate(drawn).astype(float)
         f_b = equations.resample(f_k, n_samples_per_state, counts, factorised)
         bootstrap[b] = _normalise(equations.log_weights(f_b, n_samples_per_state), counts)
     return Weights(
@@ -215,12 +220,22 @@ def estimate_weights(
     )
 
 
-def block_counts(n_samples: int, rng: np.random.Generator, n_blocks: int | None = None) -> np.ndarray:
-    """Count how often each sample is drawn when blocks are drawn with replacement, around the end; by default blocks of √n."""
-    length = max(1, round(np.sqrt(n_samples) if n_blocks is None else n_samples / n_blocks))
+def block_counts(n_samples: int, rng: np.random.Generator, n_blocks: float) -> np.ndarray:
+    """Count how often each sample is drawn when blocks are drawn with replacement, around the end."""
+    length = max(1, round(n_samples / n_blocks))
     starts = rng.integers(n_samples, size=-(-n_samples // length))
     drawn = (starts[:, None] + np.arange(length)).ravel()[:n_samples] % n_samples
     return np.bincount(drawn, minlength=n_samples)
+
+
+def _blocks_of_pieces(samples: pd.DataFrame, windows: np.ndarray) -> list[float]:
+    """Return into how many blocks the samples of each window fall: of √n samples, or of a piece where that is longer."""
+    groups = samples.groupby("window")
+    finest = np.sqrt(groups.size().reindex(windows).to_numpy())
+    if "piece" not in samples:
+        return finest.tolist()
+    n_pieces = groups["piece"].nunique().reindex(windows).to_numpy()
+    return np.where(n_pieces > 1, np.minimum(finest, np.maximum(n_pieces, _FEWEST_BLOCKS)), finest).tolist()
 
 
 def _normalise(log_weights: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 
 from .boundary import Boundary, cv_scales, nearest_frames, wrap
 from .encoder import minimum_image
+from .errors import InputError
 from .relaxation import frames_at_spacing
 
 _SPACING_RESOLUTION = 0.01  # relative, at which the search for the smallest spacing stops
@@ -79,7 +80,16 @@ def place_overlapping_windows(
         spacing_in_widths: s.
         thermal_energy: RT [kJ/mol].
         rng: Chooses among equally good centres.
+
+    Raises:
+        InputError: If all frames lie at one place.
     """
+    extent = float(np.linalg.norm(np.ptp(wrap(cvs, periods), axis=0)))
+    if extent == 0:
+        raise InputError(
+            "all relaxed frames lie at one place of the collective variables, where windows have no distance to one another; "
+            "raise production.max_energy_kJ_per_mol or production.n_candidates."
+        )
     order = rng.permutation(len(cvs))
 
     def centers_at(spacing: float) -> np.ndarray | None:
@@ -89,7 +99,7 @@ def place_overlapping_windows(
         centers = np.concatenate([cvs[chosen], bridge_gaps(cvs[chosen], periods, spacing)])
         return centers if len(centers) <= n_windows else None
 
-    spacing = float(np.linalg.norm(np.ptp(wrap(cvs, periods), axis=0))) + np.finfo(float).tiny
+    spacing = extent
     too_fine, centers = 0.0, centers_at(spacing)
     while spacing - too_fine > _SPACING_RESOLUTION * spacing:
         middle = (too_fine + spacing) / 2

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mesaflow.simulation import load_system
 from mesaflow.solvent import box_of
-from mesaflow.systems import load_system
 
 SHORT = {"length_ps": 0.4, "save_interval_ps": 0.02, "n_replicas": 1}
 IN_WATER = {

@@ -11,7 +11,8 @@ from mesaflow.bias import HarmonicRestraint
 from mesaflow.diagnostics import LEAST_OVERLAP, judge
 from mesaflow.encoder import Encoder
 from mesaflow.estimation import estimate_free_energies
-from mesaflow.features import Features, find_dihedrals_within
+from mesaflow.features import Features
+from mesaflow.internal_coordinates import find_dihedrals_within
 from mesaflow.observables import measure
 from mesaflow.pooling import pool_samples
 from mesaflow.randomness import derive_seed

@@ -12,7 +12,7 @@ from openmm import app, unit
 from mesaflow import learning
 from mesaflow.encoder import Encoder
 from mesaflow.errors import InputError
-from mesaflow.features import find_features
+from mesaflow.internal_coordinates import find_features
 from mesaflow.learning import learn_cvs
 from mesaflow.settings import resolve_training
 from mesaflow.training import TrainingSettings

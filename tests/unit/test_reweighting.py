@@ -7,15 +7,14 @@ from mesaflow.encoder import minimum_image
 from mesaflow.errors import InputError
 from mesaflow.estimation import find_windows_to_extend
 from mesaflow.mbar import MBAREquations
+from mesaflow.populations import free_energy_surface, state_free_energies
 from mesaflow.reweighting import (
     Restraints,
     Weights,
+    block_counts,
     currents_between,
     decorrelate,
     estimate_weights,
-    free_energy_surface,
-    standard_deviation,
-    state_free_energies,
     unwrap,
 )
 from mesaflow.units import thermal_energy
@@ -163,6 +162,26 @@ def test_bootstrap_errors_are_the_spread_of_independent_repeats():
     assert 0.65 < np.sqrt(np.mean(np.square(errors))) / spread < 1.5
 
 
+@pytest.mark.parametrize(("n_samples", "n_blocks"), [(20, 5), (30, 30), (9, 3), (2, 2)])
+def test_the_spread_of_few_blocks_is_not_too_small(n_samples, n_blocks):
+    """The variance of a mean is 1/n, which blocks that are all drawn would give times 1 - 1/n_blocks."""
+    rng = np.random.default_rng(1)
+    variances = []
+    for _ in range(400):
+        samples = rng.standard_normal(n_samples)
+        drawn = [block_counts(n_samples, rng, n_blocks) @ samples / n_samples for _ in range(200)]
+        variances.append(np.var(drawn, ddof=1))
+    standard_error = np.std(variances, ddof=1) / np.sqrt(len(variances))
+    assert abs(np.mean(variances) - 1 / n_samples) < 3.5 * standard_error
+    assert standard_error < 0.1 / n_samples
+
+
+def test_counts_of_blocks_add_up_to_the_samples():
+    rng = np.random.default_rng(2)
+    for n_samples, n_blocks in [(1, 1), (3, 1.7), (17, 4), (100, 10)]:
+        assert block_counts(n_samples, rng, n_blocks).sum() == pytest.approx(n_samples)
+
+
 def test_random_seed_decides_the_bootstrap_only():
     few = draw_samples(0, 20)
     first, again, other = (estimate(few, 3, seed) for seed in (1, 1, 2))
@@ -195,29 +214,6 @@ def test_reduced_potentials_by_hand():
     around = 2 * np.pi - 6
     np.testing.assert_allclose(u_kn[:, 0], [5 * (around**2 + 0.25) / RT, 10 * (9 + 0.25) / RT])
     assert minimum_image(np.array([-6.0]), np.array([2 * np.pi]))[0] == pytest.approx(around)
-
-
-def test_free_energy_surface_by_hand():
-    bins = np.array([0, 0, 1, 3])
-    weights = np.array([0.25, 0.25, 0.4, 0.1])
-    bootstrap = np.array([[0.25, 0.25, 0.4, 0.1], [0.25, 0.25, 0.5, 0.0], [0.3, 0.2, 0.25, 0.25]])
-    surface, errors = free_energy_surface(bins, 5, weights, bootstrap, TEMPERATURE)
-    np.testing.assert_allclose(surface, [0, RT * np.log(0.5 / 0.4), np.nan, RT * np.log(5), np.nan])
-    second = -RT * np.log(np.array([0.4, 0.5, 0.25]) / 0.5)
-    fourth = -RT * np.log(np.array([0.1, 0.25]) / 0.5)
-    np.testing.assert_allclose(errors, [0, second.std(ddof=1), np.nan, fourth.std(ddof=1), np.nan], atol=1e-12)
-
-
-def test_state_without_samples_has_no_free_energy():
-    members = {"a": np.array([True, True]), "b": np.array([False, False])}
-    result = state_free_energies(members, "a", np.array([0.5, 0.5]), np.full((3, 2), 0.5), TEMPERATURE)
-    assert result["a"] == (0, 0)
-    assert np.isnan(result["b"]).all()
-
-
-def test_standard_deviation_leaves_out_what_is_not_finite():
-    drawn = np.array([[1.0, np.nan, np.nan], [3.0, 2.0, np.nan], [5.0, 6.0, 1.0]])
-    np.testing.assert_allclose(standard_deviation(drawn), [2, np.sqrt(8), np.nan])
 
 
 def autoregressive(rng: np.random.Generator, coefficient: float, n_steps: int) -> np.ndarray:

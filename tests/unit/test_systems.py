@@ -5,12 +5,12 @@ from openmm import unit
 
 from mesaflow.bias import HarmonicRestraint, add_restraint
 from mesaflow.errors import InputError
+from mesaflow.simulation import load_system
 from mesaflow.systems import (
     build_system,
     find_force_field_file,
     load_positions,
     load_structure,
-    load_system,
     minimise,
     save_system,
     save_topology,

@@ -2,7 +2,7 @@ import mdtraj
 import numpy as np
 import pytest
 
-from mesaflow.features import find_features
+from mesaflow.internal_coordinates import find_features
 from mesaflow.outputs import DihedralsOutput
 from mesaflow.training import TrainingSettings, train
 from mesaflow.warm_start import choose_dihedrals

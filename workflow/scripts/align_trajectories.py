@@ -7,7 +7,7 @@ from mesaflow.dataset import TrainingSet, extend_training_set, unbiasing_weights
 from mesaflow.imported import FrameReader
 from mesaflow.progress import log_to
 from mesaflow.randomness import derive_seed
-from mesaflow.systems import load_positions
+from mesaflow.structures import load_positions
 from mesaflow.trajectories import load_reference, load_topology, select_atoms
 
 

@@ -6,10 +6,10 @@ from mesaflow.files import write_json
 from mesaflow.implicit import relaxation_system
 from mesaflow.isomers import find_peptide_bonds, keep_peptide_bonds
 from mesaflow.progress import log_to
-from mesaflow.simulation import Dynamics, choose_platform
+from mesaflow.simulation import Dynamics, choose_platform, load_system
 from mesaflow.solvation import count_solute_atoms
 from mesaflow.structures import Structure, load_structure, positions_of
-from mesaflow.systems import describe, load_system, minimise, prepare, save_system, save_topology, take_first
+from mesaflow.systems import describe, minimise, prepare, save_system, save_topology, take_first
 
 
 def read_equilibrated(structure_file: str, system_file: str) -> tuple[Structure, openmm.System, Structure]:

@@ -6,8 +6,8 @@ import pandas as pd
 from mesaflow.encoder import Encoder
 from mesaflow.files import read_arrays, write_csv
 from mesaflow.kinds import Axis
+from mesaflow.populations import free_energy_surface
 from mesaflow.progress import log_to
-from mesaflow.reweighting import free_energy_surface
 
 
 def cv_edges(values: np.ndarray, period: float, n_bins: int) -> np.ndarray:

@@ -10,7 +10,8 @@ from mesaflow.imported import FrameReader
 from mesaflow.progress import FrameProgress, log_to
 from mesaflow.randomness import derive_seed
 from mesaflow.relaxation import Relaxation, extend_beyond, relax, spread_frames
-from mesaflow.systems import load_structure, load_system
+from mesaflow.simulation import load_system
+from mesaflow.structures import load_structure
 from mesaflow.trajectories import load_topology, save_trajectory
 
 _COARSER = 2.0  # spacings of the frames between places beyond them, which leaves no place to try among the frames

@@ -10,9 +10,8 @@ from mesaflow.interruption import heed_sigterm
 from mesaflow.opes import OpesSettings
 from mesaflow.progress import StepProgress, log_to
 from mesaflow.restart import restart_folder
-from mesaflow.simulation import Dynamics, Schedule
+from mesaflow.simulation import Dynamics, Schedule, load_system
 from mesaflow.solvent import load_solvent
-from mesaflow.systems import load_system
 from mesaflow.trajectories import load_topology, save_trajectory
 
 

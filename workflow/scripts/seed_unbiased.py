@@ -7,9 +7,9 @@ from mesaflow.interruption import heed_sigterm
 from mesaflow.progress import StepProgress, log_to
 from mesaflow.randomness import derive_seed
 from mesaflow.restart import Restart, restart_folder
-from mesaflow.simulation import Dynamics, Schedule, simulate, simulation_fingerprint
+from mesaflow.simulation import Dynamics, Schedule, load_system, simulate, simulation_fingerprint
 from mesaflow.solvent import load_solvent
-from mesaflow.systems import load_positions, load_system
+from mesaflow.structures import load_positions
 from mesaflow.trajectories import save_trajectory
 
 

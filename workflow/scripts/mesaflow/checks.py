@@ -244,7 +244,7 @@ def _check_molecule(section: str) -> "tuple[mdtraj.Topology, np.ndarray]":
 def _check_learning(config: dict, topology: "mdtraj.Topology", atoms: np.ndarray, positions: np.ndarray) -> None:
     """Check what networks see and return, with the start positions [nm] of the atoms that they see."""
     from .alignment import check_reference
-    from .features import find_features
+    from .internal_coordinates import find_features
     from .outputs import find_outputs
     from .trajectories import load_reference
 

@@ -16,8 +16,9 @@ from .diagnostics import (
 )
 from .encoder import Encoder
 from .pooling import Pool
+from .populations import state_free_energies
 from .randomness import derive_seed
-from .reweighting import Weights, currents_between, estimate_weights, state_free_energies, unwrap
+from .reweighting import Weights, currents_between, estimate_weights, unwrap
 from .states import in_state
 from .units import thermal_energy
 

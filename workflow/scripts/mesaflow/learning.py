@@ -7,8 +7,8 @@ import mdtraj
 import numpy as np
 
 from .dataset import TrainingSet, extend_training_set
-from .features import find_features
 from .imported import FrameReader, ImportedTrajectory, check_imported
+from .internal_coordinates import find_features
 from .knee import candidate_numbers, find_knee
 from .outputs import find_outputs
 from .randomness import derive_seed

@@ -7,7 +7,7 @@ import numpy as np
 
 from .bias import HarmonicRestraint
 from .encoder import Encoder
-from .features import find_dihedrals
+from .internal_coordinates import find_dihedrals
 from .observables import radii_of_gyration
 from .trajectories import atoms_of_molecules
 

@@ -6,8 +6,7 @@ from typing import Any
 import mdtraj
 import numpy as np
 import pandas as pd
-from scipy.spatial import cKDTree
-from scipy.special import expit
+import scipy
 
 from .alignment import check_reference
 from .errors import InputError
@@ -173,7 +172,7 @@ def _find_native_contacts(definition: dict[str, str | None], structure: mdtraj.T
     atoms = select_atoms(structure.topology, definition["atoms"], f"{key}.atoms")
     reference = _reference(definition["reference"], definition["atoms"], atoms, structure, key)
     residues = [structure.topology.atom(atom).residue for atom in atoms]
-    near = cKDTree(reference.xyz[0]).query_pairs(CONTACT_CUTOFF, output_type="ndarray")
+    near = scipy.spatial.cKDTree(reference.xyz[0]).query_pairs(CONTACT_CUTOFF, output_type="ndarray")
     contacts = [(i, j) for i, j in near if _are_far_apart(residues[i], residues[j])]
     if not contacts:
         raise InputError(
@@ -186,7 +185,7 @@ def _find_native_contacts(definition: dict[str, str | None], structure: mdtraj.T
 
     def fraction(frames: mdtraj.Trajectory) -> np.ndarray:
         distances = mdtraj.compute_distances(frames, pairs, periodic=False)
-        return expit(CONTACT_STEEPNESS * (CONTACT_TOLERANCE * lengths - distances)).mean(axis=1)
+        return scipy.special.expit(CONTACT_STEEPNESS * (CONTACT_TOLERANCE * lengths - distances)).mean(axis=1)
 
     return fraction
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from .alignment import check_reference, split, superpose_in_parts
 from .errors import InputError
-from .features import find_dihedrals_within, find_pairs, renumber
+from .internal_coordinates import find_dihedrals_within, find_pairs, renumber
 from .trajectories import select_atoms
 
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import breadth_first_order, connected_components
+import scipy
 
 
 def nearest_shifts(displacements: np.ndarray, box: np.ndarray) -> np.ndarray:
@@ -50,10 +49,10 @@ def make_whole(positions: np.ndarray, bonds: Sequence[tuple[int, int]], box: np.
     if not bonds:
         return whole
     first, second = np.array(bonds).T
-    graph = coo_array((np.ones(len(first)), (first, second)), shape=(len(whole), len(whole))).tocsr()
-    _, labels = connected_components(graph, directed=False)
+    graph = scipy.sparse.coo_array((np.ones(len(first)), (first, second)), shape=(len(whole), len(whole))).tocsr()
+    _, labels = scipy.sparse.csgraph.connected_components(graph, directed=False)
     for root in np.unique(labels, return_index=True)[1]:
-        order, before = breadth_first_order(graph, root, directed=False)
+        order, before = scipy.sparse.csgraph.breadth_first_order(graph, root, directed=False)
         for atom in order[1:]:
             step = whole[atom] - whole[before[atom]]
             whole[atom] += nearest_shifts(step[None], box)[0]

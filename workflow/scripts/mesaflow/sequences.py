@@ -4,7 +4,6 @@ M. Z. Tien et al., PeerJ 1, e80 (2013), doi:10.7717/peerj.80 (PeptideBuilder).
 """
 
 import numpy as np
-import PeptideBuilder
 from openmm import app
 
 from .errors import InputError
@@ -101,6 +100,8 @@ def build_peptide(sequence: str) -> tuple[app.Topology, np.ndarray]:
 
 def _build_chain(letters: str):
     """Build residues with the angles PHI and PSI, and trans peptide bonds; the last has both its carboxyl oxygens."""
+    import PeptideBuilder  # with Biopython, which only sequences need
+
     structure = PeptideBuilder.initialize_res(letters[0])
     for letter in letters[1:]:
         PeptideBuilder.add_residue(structure, letter, phi=PHI, psi_im1=PSI)

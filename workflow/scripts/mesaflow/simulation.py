@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +37,18 @@ _HOTTEST = 10.0  # kinetic energy, relative to the thermal one, beyond which a s
 
 class SimulationFailure(RuntimeError):
     """A simulation whose coordinates or energies are no longer finite."""
+
+
+def load_system(path: Path) -> openmm.System:
+    """Read a system from OpenMM's XML.
+
+    Raises:
+        InputError: If it holds a PythonForce, whose pickled function could run anything.
+    """
+    text = Path(path).read_text()
+    if "PythonForce" in text:
+        raise InputError(f"{path} holds a PythonForce, which could run any code; remove the file and prepare it again.")
+    return openmm.XmlSerializer.deserialize(text)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import openmm
+import scipy
 from openmm import app, unit
-from scipy.spatial import cKDTree
 
 from .alignment import superpose
 from .equilibration import settle
@@ -151,7 +151,7 @@ class Solvent:
         touching = np.zeros(len(solvent), dtype=bool)
         for atoms, contact in ((solute[is_heavy], _CONTACT), (solute[~is_heavy], _CONTACT_OF_HYDROGEN)):
             if len(atoms):
-                distances, _ = cKDTree(images(atoms, self.box)).query(positions[solvent])
+                distances, _ = scipy.spatial.cKDTree(images(atoms, self.box)).query(positions[solvent])
                 touching |= distances < contact
         return solvent[touching]
 
@@ -164,12 +164,12 @@ class Solvent:
         low, high = before.min(axis=0) - _AROUND, before.max(axis=0) + _AROUND
         axes = [np.arange(start, stop, _GRID) for start, stop in zip(low, high, strict=True)]
         grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-        grid = grid[cKDTree(before).query(grid)[0] < _AROUND]
-        return grid[np.argmax(cKDTree(images(others, self.box)).query(grid)[0])]
+        grid = grid[scipy.spatial.cKDTree(before).query(grid)[0] < _AROUND]
+        return grid[np.argmax(scipy.spatial.cKDTree(images(others, self.box)).query(grid)[0])]
 
     def _refuse_contact_with_image(self, solute: np.ndarray) -> None:
         others = images(solute, self.box)[len(solute) :]
-        distance = cKDTree(others).query(solute)[0].min()
+        distance = scipy.spatial.cKDTree(others).query(solute)[0].min()
         if distance < _IMAGE_CONTACT:
             raise SimulationFailure(
                 f"the conformation comes within {distance:.2f} nm of its own periodic image; a larger box "

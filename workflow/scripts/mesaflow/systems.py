@@ -34,7 +34,6 @@ __all__ = [
     "find_force_field_file",
     "load_positions",
     "load_structure",
-    "load_system",
     "minimise",
     "prepare",
     "save_system",
@@ -251,15 +250,3 @@ def take_first(structure: app.PDBFile, n_atoms: int) -> Structure:
     modeller.delete([atom for atom in modeller.topology.atoms() if atom.index >= n_atoms])
     modeller.topology.setPeriodicBoxVectors(None)
     return Structure(modeller.topology, np.array(modeller.positions.value_in_unit(unit.nanometer), dtype=float))
-
-
-def load_system(path: Path) -> openmm.System:
-    """Read a system from OpenMM's XML.
-
-    Raises:
-        InputError: If it holds a PythonForce, whose pickled function could run anything.
-    """
-    text = Path(path).read_text()
-    if "PythonForce" in text:
-        raise InputError(f"{path} holds a PythonForce, which could run any code; remove the file and prepare it again.")
-    return openmm.XmlSerializer.deserialize(text)

@@ -22,8 +22,9 @@ from .estimation import (
     split_halves,
 )
 from .opes import OpesPotential, OpesSettings
+from .populations import state_free_energies
 from .randomness import derive_seed
-from .reweighting import Weights, block_counts, cv_columns, estimate_weights, state_free_energies
+from .reweighting import Weights, block_counts, cv_columns, estimate_weights
 from .units import thermal_energy
 
 N_BLOCKS = 10

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from mesaflow.errors import InputError
-from mesaflow.features import Features, find_dihedrals, find_features, find_pairs
+from mesaflow.features import Features
+from mesaflow.internal_coordinates import find_dihedrals, find_features, find_pairs
 
 
 def training(**changes) -> dict:

@@ -16,6 +16,7 @@ rule estimate_free_energy:
         "logs/{run}/free_energy/estimate_free_energy.log",
     benchmark:
         "benchmarks/{run}/free_energy/estimate_free_energy.tsv"
+    priority: 10
     conda:
         "../../envs/simulation.yaml"
     resources:
@@ -45,6 +46,7 @@ rule project_free_energy:
         "logs/{run}/free_energy/project_free_energy_{axes}.log",
     benchmark:
         "benchmarks/{run}/free_energy/project_free_energy_{axes}.tsv"
+    priority: 10
     conda:
         "../../envs/simulation.yaml"
     resources:

@@ -12,6 +12,7 @@ rule relax_frames:
         "logs/{run}/production/relax_frames.log",
     benchmark:
         "benchmarks/{run}/production/relax_frames.tsv"
+    priority: 10
     conda:
         "../../envs/simulation.yaml"
     resources:
@@ -136,6 +137,7 @@ rule measure_observables:
         "logs/{run}/{trajectories}/measure_observables.log",
     benchmark:
         "benchmarks/{run}/{trajectories}/measure_observables.tsv"
+    priority: 10
     conda:
         "../../envs/simulation.yaml"
     resources:

@@ -11,8 +11,9 @@ def render_documentation(schema: dict) -> str:
         "One YAML file configures a run; `config.yaml` is the default. Give your own with `snakemake --configfile FILE`, which",
         "overrides single keys, or single keys with `snakemake --config run=NAME random_seed=2`. An unknown key or a value out",
         "of bounds ends the run with one line before any job starts. Paths of files are relative to the file that names them, or",
-        "else to the working directory. `make docs` writes this page from the schema in `workflow/schemas/config.schema.yaml`; a",
-        "test holds the two together.",
+        "else to the working directory. A key that your file leaves out has the value of `config.yaml`; the defaults below are of",
+        "keys that neither gives. Observables, maps, states and published values of `config.yaml` go when you set them to `null`.",
+        "`make docs` writes this page from the schema in `workflow/schemas/config.schema.yaml`; a test holds the two together.",
         "",
     ]
     sections = {"": {"properties": {k: v for k, v in schema["properties"].items() if "properties" not in v}}}

@@ -1,5 +1,7 @@
 """Full and read-only disks: one sentence, and nothing half-written under a file's own name."""
 
+from mesaflow.job import log_to
+
 import errno
 import os
 import subprocess
@@ -13,7 +15,6 @@ import pytest
 from mesaflow import files
 from mesaflow.errors import StorageError
 from mesaflow.files import copy_file, write_arrays, write_csv, write_json, write_parquet
-from mesaflow.progress import log_to
 from mesaflow.restart import Restart
 from mesaflow.trajectories import load_topology, load_trajectory, save_trajectory
 

@@ -1,11 +1,12 @@
 """Superpose new trajectories on the reference structure and add them to the training set."""
 
+from mesaflow.job import log_to
+
 import numpy as np
 import pandas as pd
 
 from mesaflow.dataset import TrainingSet, extend_training_set, unbiasing_weights
 from mesaflow.imported import FrameReader
-from mesaflow.progress import log_to
 from mesaflow.randomness import derive_seed
 from mesaflow.structures import load_positions
 from mesaflow.trajectories import load_reference, load_topology, select_atoms

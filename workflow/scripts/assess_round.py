@@ -1,5 +1,7 @@
 """Judge a round: what it cost, what it added, and whether more rounds are worth while."""
 
+from mesaflow.job import log_to
+
 import numpy as np
 import pandas as pd
 
@@ -19,7 +21,6 @@ from mesaflow.dataset import TrainingSet
 from mesaflow.encoder import Encoder
 from mesaflow.files import read_json, write_json
 from mesaflow.manifest import center_columns, read_manifest
-from mesaflow.progress import log_to
 from mesaflow.units import PICOSECONDS_PER_NANOSECOND
 
 

@@ -1,5 +1,7 @@
 """Tabulate what the collective variables of every stage go with, and which atoms they feel."""
 
+from mesaflow.job import log_to
+
 import numpy as np
 import pandas as pd
 
@@ -7,7 +9,6 @@ from mesaflow.encoder import Encoder
 from mesaflow.files import write_csv
 from mesaflow.imported import FrameReader
 from mesaflow.meaning import Quantity, atom_names, correlations, find_quantities, gradient_norms, measure_quantities
-from mesaflow.progress import log_to
 from mesaflow.trajectories import load_topology
 
 MOST_FRAMES = 2000  # of a stage: leaves a correlation a standard error of 0.02, were frames independent

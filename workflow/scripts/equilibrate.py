@@ -1,5 +1,7 @@
 """Put the molecule into explicit solvent, and bring it to its temperature and density."""
 
+from mesaflow.job import log_to
+
 import shutil
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import openmm
 from mesaflow.equilibration import equilibrate, n_steps, settle
 from mesaflow.files import write_csv
 from mesaflow.interruption import heed_sigterm
-from mesaflow.progress import StepProgress, log_to
+from mesaflow.progress import StepProgress
 from mesaflow.restart import fingerprint, restart_folder
 from mesaflow.simulation import Dynamics, choose_platform
 from mesaflow.solvation import count_solute_atoms

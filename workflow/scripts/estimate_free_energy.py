@@ -1,5 +1,7 @@
 """Estimate the weights of the production samples, the free energies of the states, and how far to trust them."""
 
+from mesaflow.job import log_to
+
 import numpy as np
 import pandas as pd
 
@@ -10,7 +12,6 @@ from mesaflow.estimation import estimate_free_energies
 from mesaflow.files import read_arrays, read_json, write_arrays, write_csv, write_json
 from mesaflow.manifest import read_manifest
 from mesaflow.pooling import pool_samples
-from mesaflow.progress import log_to
 from mesaflow.states import describe_state
 from mesaflow.trajectories import load_topology, load_trajectory
 from mesaflow.units import thermal_energy

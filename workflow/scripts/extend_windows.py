@@ -1,5 +1,7 @@
 """Share further simulation among the production windows: more where free energies hang on few samples."""
 
+from mesaflow.job import log_to
+
 from collections import Counter
 
 import numpy as np
@@ -12,7 +14,6 @@ from mesaflow.estimation import find_members
 from mesaflow.files import read_json
 from mesaflow.manifest import center_columns, read_manifest, write_manifest
 from mesaflow.pooling import Pool, pool_samples
-from mesaflow.progress import log_to
 from mesaflow.randomness import derive_seed
 from mesaflow.reweighting import Weights, currents_between, estimate_weights
 from mesaflow.units import PICOSECONDS_PER_NANOSECOND

@@ -1,12 +1,13 @@
 """Train a plain and an augmented autoencoder on outlines of a fish; tabulate what goes in, what comes out and the latents."""
 
+from mesaflow.job import log_to
+
 import numpy as np
 import pandas as pd
 import torch
 
 from mesaflow.files import write_csv
 from mesaflow.illustration import School, score_outline_network, train_outline_network
-from mesaflow.progress import log_to
 from mesaflow.randomness import derive_seed
 
 SUPERPOSES = {"plain": False, "augmented": True}

@@ -1,7 +1,8 @@
 """Link files that another run has made into the folder of this one."""
 
+from mesaflow.job import log_to
+
 from mesaflow.files import link_file
-from mesaflow.progress import log_to
 
 
 def main(snakemake):

@@ -1,12 +1,13 @@
 """Measure the configured observables in every frame of a stage."""
 
+from mesaflow.job import log_to
+
 import mdtraj
 import pandas as pd
 
 from mesaflow.files import write_parquet
 from mesaflow.imported import FrameReader
 from mesaflow.observables import measure
-from mesaflow.progress import log_to
 
 
 def main(snakemake):

@@ -1,5 +1,7 @@
 """Train three networks that differ in how they become invariant; tabulate where one conformation in many poses goes."""
 
+from mesaflow.job import log_to
+
 import numpy as np
 import pandas as pd
 import torch
@@ -8,7 +10,7 @@ from mesaflow.dataset import TrainingSet
 from mesaflow.evaluation import random_rotation_matrices
 from mesaflow.features import Features
 from mesaflow.files import write_csv
-from mesaflow.progress import EpochProgress, log_to
+from mesaflow.progress import EpochProgress
 from mesaflow.randomness import derive_seed
 from mesaflow.training import TrainingSettings, train
 

@@ -1,5 +1,7 @@
 """Decode a path along each collective variable of every stage."""
 
+from mesaflow.job import log_to
+
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,6 @@ from mesaflow.dataset import TrainingSet
 from mesaflow.decoder import Decoder
 from mesaflow.encoder import Encoder
 from mesaflow.morphs import walk, write_morph, write_walk
-from mesaflow.progress import log_to
 from mesaflow.trajectories import load_topology
 
 MOST_FRAMES = 5000  # of a stage: over a hundred for every step of a walk

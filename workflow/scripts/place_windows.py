@@ -1,5 +1,7 @@
 """Place a stage's windows: beyond the boundary in a round, in production overlapping everywhere, or walkers in the minima."""
 
+from mesaflow.job import log_to
+
 import numpy as np
 
 from mesaflow.boundary import find_edges, find_sparse_cells
@@ -7,7 +9,6 @@ from mesaflow.dataset import TrainingSet
 from mesaflow.encoder import Encoder
 from mesaflow.files import read_arrays, read_json
 from mesaflow.manifest import write_manifest
-from mesaflow.progress import log_to
 from mesaflow.randomness import derive_seed
 from mesaflow.units import thermal_energy
 from mesaflow.windows import Window, place_boundary_windows, place_overlapping_windows, place_walkers

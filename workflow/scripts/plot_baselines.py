@@ -1,10 +1,11 @@
 """Draw the coverage of all methods over simulated time."""
 
+from mesaflow.job import log_to
+
 import pandas as pd
 
 from mesaflow.plotting import save_figure
 from mesaflow.plotting_validation import draw_methods
-from mesaflow.progress import log_to
 
 
 def main(snakemake):

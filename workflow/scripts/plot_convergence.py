@@ -1,10 +1,11 @@
 """Draw the evidence for convergence round by round."""
 
+from mesaflow.job import log_to
+
 import pandas as pd
 
 from mesaflow.plotting import save_figure
 from mesaflow.plotting_convergence import draw_convergence
-from mesaflow.progress import log_to
 
 
 def main(snakemake):

@@ -1,9 +1,10 @@
 """Draw how coverage grows with simulated time."""
 
+from mesaflow.job import log_to
+
 import pandas as pd
 
 from mesaflow.plotting import draw_coverage_growth, save_figure
-from mesaflow.progress import log_to
 
 
 def main(snakemake):

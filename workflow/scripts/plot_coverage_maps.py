@@ -1,10 +1,11 @@
 """Draw the bins visited after each round."""
 
+from mesaflow.job import log_to
+
 import pandas as pd
 
 from mesaflow.coverage import axes_of
 from mesaflow.plotting import draw_coverage_maps, draw_coverage_profile, save_figure
-from mesaflow.progress import log_to
 
 
 def main(snakemake):

@@ -1,10 +1,11 @@
 """Draw what the collective variables of every stage go with."""
 
+from mesaflow.job import log_to
+
 import pandas as pd
 
 from mesaflow.plotting import save_figure
 from mesaflow.plotting_meaning import draw_correlations
-from mesaflow.progress import log_to
 
 
 def main(snakemake):

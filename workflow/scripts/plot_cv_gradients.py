@@ -1,10 +1,11 @@
 """Draw which atoms the collective variables of every stage feel."""
 
+from mesaflow.job import log_to
+
 import pandas as pd
 
 from mesaflow.plotting import save_figure
 from mesaflow.plotting_meaning import draw_gradients
-from mesaflow.progress import log_to
 
 
 def main(snakemake):

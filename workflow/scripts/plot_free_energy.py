@@ -1,10 +1,11 @@
 """Draw a free energy surface or profile, beside a copy of the table it is drawn from."""
 
+from mesaflow.job import log_to
+
 import pandas as pd
 
 from mesaflow.files import copy_file
 from mesaflow.plotting import draw_profile, draw_surface, save_figure
-from mesaflow.progress import log_to
 
 
 def read_published(path: str | None, axis: str, column: str) -> pd.DataFrame:

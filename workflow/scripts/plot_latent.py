@@ -1,9 +1,10 @@
 """Draw a latent, coloured by each observable, with the windows placed in it."""
 
+from mesaflow.job import log_to
+
 import pandas as pd
 
 from mesaflow.plotting import draw_latent, save_figure
-from mesaflow.progress import log_to
 
 
 def main(snakemake):

@@ -1,10 +1,11 @@
 """Draw how much variance 1, 2, … collective variables explain."""
 
+from mesaflow.job import log_to
+
 import pandas as pd
 
 from mesaflow.files import write_csv
 from mesaflow.plotting import draw_n_cvs, save_figure
-from mesaflow.progress import log_to
 
 
 def main(snakemake):

@@ -1,10 +1,11 @@
 """Draw fish, what a plain and an augmented autoencoder make of them, and the latents."""
 
+from mesaflow.job import log_to
+
 import pandas as pd
 
 from mesaflow.plotting import save_figure
 from mesaflow.plotting_illustration import draw_outline
-from mesaflow.progress import log_to
 
 
 def main(snakemake):

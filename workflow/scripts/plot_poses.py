@@ -1,10 +1,11 @@
 """Draw where one conformation in many poses goes in the latents of three networks."""
 
+from mesaflow.job import log_to
+
 import pandas as pd
 
 from mesaflow.plotting import save_figure
 from mesaflow.plotting_illustration import draw_poses
-from mesaflow.progress import log_to
 
 
 def main(snakemake):

@@ -1,10 +1,11 @@
 """Draw the comparison of the runs of a sweep."""
 
+from mesaflow.job import log_to
+
 import pandas as pd
 
 from mesaflow.plotting import save_figure
 from mesaflow.plotting_comparison import draw_comparison
-from mesaflow.progress import log_to
 
 
 def main(snakemake):

@@ -1,9 +1,10 @@
 """Draw the loss curves and the explained variance of every round."""
 
+from mesaflow.job import log_to
+
 import pandas as pd
 
 from mesaflow.plotting import draw_training, save_figure
-from mesaflow.progress import log_to
 
 
 def main(snakemake):

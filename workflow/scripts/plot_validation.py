@@ -1,10 +1,11 @@
 """Draw free energies and coverage of all runs of a validation."""
 
+from mesaflow.job import log_to
+
 import pandas as pd
 
 from mesaflow.plotting import save_figure
 from mesaflow.plotting_validation import draw_validation
-from mesaflow.progress import log_to
 
 
 def main(snakemake):

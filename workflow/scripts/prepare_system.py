@@ -1,11 +1,12 @@
 """Build the system, minimise its energy and choose the platform that all its simulations run on."""
 
+from mesaflow.job import log_to
+
 import openmm
 
 from mesaflow.files import write_json
 from mesaflow.implicit import relaxation_system
 from mesaflow.isomers import find_peptide_bonds, keep_peptide_bonds
-from mesaflow.progress import log_to
 from mesaflow.simulation import Dynamics, choose_platform, load_system
 from mesaflow.solvation import count_solute_atoms
 from mesaflow.structures import Structure, load_structure, positions_of

@@ -1,5 +1,7 @@
 """Project the production samples' weights on one or two observables or collective variables."""
 
+from mesaflow.job import log_to
+
 import numpy as np
 import pandas as pd
 
@@ -7,7 +9,6 @@ from mesaflow.encoder import Encoder
 from mesaflow.files import read_arrays, write_csv
 from mesaflow.kinds import Axis
 from mesaflow.populations import free_energy_surface
-from mesaflow.progress import log_to
 
 
 def cv_edges(values: np.ndarray, period: float, n_bins: int) -> np.ndarray:

@@ -1,10 +1,11 @@
 """Record what the run is made from, and what it has cost."""
 
+from mesaflow.job import log_to
+
 import pandas as pd
 
 from mesaflow.costs import simulated_ns
 from mesaflow.files import read_json, write_json
-from mesaflow.progress import log_to
 from mesaflow.provenance import collect_provenance
 
 

@@ -1,5 +1,7 @@
 """Relax frames from everywhere the rounds have been and from beyond, and keep those whose energy leaves them a population."""
 
+from mesaflow.job import log_to
+
 import numpy as np
 
 from mesaflow.dataset import TrainingSet
@@ -7,7 +9,7 @@ from mesaflow.encoder import Encoder
 from mesaflow.files import write_arrays
 from mesaflow.implicit import relaxation_system
 from mesaflow.imported import FrameReader
-from mesaflow.progress import FrameProgress, log_to
+from mesaflow.progress import FrameProgress
 from mesaflow.randomness import derive_seed
 from mesaflow.relaxation import Relaxation, extend_beyond, relax, spread_frames
 from mesaflow.simulation import load_system

@@ -1,5 +1,7 @@
 """Run a batch of restrained simulations, or of walkers that build their biases, one after another, and write what they saw."""
 
+from mesaflow.job import log_to
+
 from pathlib import Path
 
 from mesaflow.encoder import Encoder
@@ -8,7 +10,7 @@ from mesaflow.files import read_json, write_json, write_parquet
 from mesaflow.imported import FrameReader
 from mesaflow.interruption import heed_sigterm
 from mesaflow.opes import OpesSettings
-from mesaflow.progress import StepProgress, log_to
+from mesaflow.progress import StepProgress
 from mesaflow.restart import restart_folder
 from mesaflow.simulation import Dynamics, Schedule, load_system
 from mesaflow.solvent import load_solvent

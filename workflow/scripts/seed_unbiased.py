@@ -1,10 +1,12 @@
 """Run one unbiased simulation from the minimised structure."""
 
+from mesaflow.job import log_to
+
 from pathlib import Path
 
 from mesaflow.files import read_json
 from mesaflow.interruption import heed_sigterm
-from mesaflow.progress import StepProgress, log_to
+from mesaflow.progress import StepProgress
 from mesaflow.randomness import derive_seed
 from mesaflow.restart import Restart, restart_folder
 from mesaflow.simulation import Dynamics, Schedule, load_system, simulate, simulation_fingerprint

@@ -1,5 +1,7 @@
 """Choose the number of collective variables where it is open, then the network that explains the most validation variance."""
 
+from mesaflow.job import log_to
+
 import numpy as np
 import pandas as pd
 
@@ -8,7 +10,6 @@ from mesaflow.dataset import TrainingSet
 from mesaflow.encoder import Encoder
 from mesaflow.files import copy_file, read_json, write_csv, write_json
 from mesaflow.knee import find_knee
-from mesaflow.progress import log_to
 
 MOST_FRAMES = 5000  # held-out ones, on which the restarts are compared
 

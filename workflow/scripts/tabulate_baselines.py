@@ -1,10 +1,11 @@
 """Put the methods side by side: what the runs of each reached after how much simulated time."""
 
+from mesaflow.job import log_to
+
 import pandas as pd
 
 from mesaflow.baselines import describe_method, spread_of_growth, summarise_baselines
 from mesaflow.files import write_atomically, write_csv
-from mesaflow.progress import log_to
 
 
 def main(snakemake):

@@ -1,10 +1,11 @@
 """Tabulate the evidence for convergence round by round, beside the thresholds that it is held against."""
 
+from mesaflow.job import log_to
+
 import pandas as pd
 
 from mesaflow.convergence import tabulate_evidence
 from mesaflow.files import write_csv
-from mesaflow.progress import log_to
 
 
 def main(snakemake):

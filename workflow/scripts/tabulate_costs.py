@@ -1,10 +1,11 @@
 """Add up what the run has cost, by rule."""
 
+from mesaflow.job import log_to
+
 from pathlib import Path
 
 from mesaflow.costs import tabulate_costs
 from mesaflow.files import write_csv
-from mesaflow.progress import log_to
 
 
 def main(snakemake):

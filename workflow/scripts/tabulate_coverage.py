@@ -1,12 +1,13 @@
 """Tabulate in which round each bin of a map was first visited, and how coverage grows with simulated time."""
 
+from mesaflow.job import log_to
+
 import numpy as np
 import pandas as pd
 
 from mesaflow.coverage import axes_of, visited_bins
 from mesaflow.files import write_csv
 from mesaflow.kinds import Axis
-from mesaflow.progress import log_to
 
 BASELINE_POINTS = 40  # along the curve of the unbiased simulations
 

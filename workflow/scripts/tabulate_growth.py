@@ -1,11 +1,12 @@
 """Tabulate how many bins a run has visited, and which states it has reached, after how much simulated time."""
 
+from mesaflow.job import log_to
+
 import pandas as pd
 
 from mesaflow.coverage import axes_of
 from mesaflow.files import write_csv
 from mesaflow.growth import growth_of_replicas, growth_of_stages
-from mesaflow.progress import log_to
 
 
 def main(snakemake):

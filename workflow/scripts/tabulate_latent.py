@@ -1,5 +1,7 @@
 """Tabulate the latent of the frames that an encoder learned from, with their observables, and the windows placed in it."""
 
+from mesaflow.job import log_to
+
 import numpy as np
 import pandas as pd
 
@@ -8,7 +10,6 @@ from mesaflow.encoder import Encoder
 from mesaflow.files import write_csv
 from mesaflow.kinds import KINDS, column_of
 from mesaflow.manifest import read_manifest
-from mesaflow.progress import log_to
 
 MOST_FRAMES = 6000  # points that a scatter plot can show
 

@@ -1,10 +1,11 @@
 """Put the runs of a sweep side by side in one table."""
 
+from mesaflow.job import log_to
+
 import pandas as pd
 
 from mesaflow.comparison import describe_run, tabulate_comparison
 from mesaflow.files import read_json, write_csv
-from mesaflow.progress import log_to
 
 
 def main(snakemake):

@@ -1,9 +1,10 @@
 """Collect the loss curves and the explained variance of every round."""
 
+from mesaflow.job import log_to
+
 import pandas as pd
 
 from mesaflow.files import read_json, write_csv
-from mesaflow.progress import log_to
 
 
 def main(snakemake):

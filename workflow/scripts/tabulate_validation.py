@@ -1,9 +1,10 @@
 """Put the runs of a validation side by side, with published values, and sum them up."""
 
+from mesaflow.job import log_to
+
 import pandas as pd
 
 from mesaflow.files import read_json, write_atomically, write_csv
-from mesaflow.progress import log_to
 from mesaflow.published import read_published
 from mesaflow.validation import describe_seed, summarise_validation
 

@@ -1,8 +1,10 @@
 """Train one autoencoder, or hand the last round's through where the rounds before have converged."""
 
+from mesaflow.job import log_to
+
 from mesaflow.dataset import TrainingSet
 from mesaflow.files import copy_file, read_json, write_json
-from mesaflow.progress import EpochProgress, log_to
+from mesaflow.progress import EpochProgress
 from mesaflow.randomness import derive_seed
 from mesaflow.trajectories import load_topology
 

@@ -1,9 +1,10 @@
 """Write the run's short summary: what was done, what came out, how far to trust it, and which files to open."""
 
+from mesaflow.job import log_to
+
 import pandas as pd
 
 from mesaflow.files import read_json, write_atomically
-from mesaflow.progress import log_to
 from mesaflow.summary import summarise
 
 

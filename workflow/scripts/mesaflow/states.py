@@ -1,12 +1,15 @@
 """States: ranges of one or several observables."""
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from .errors import InputError
 from .kinds import KINDS, Kind, kind_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _USUAL = "dihedral"
 """The kind of an observable that nothing else is said of."""
@@ -29,7 +32,7 @@ def kind_in_state(name: str, kinds: dict[str, str]) -> Kind:
     return KINDS[kinds.get(name, _USUAL)]
 
 
-def in_state(table: pd.DataFrame, ranges: dict[str, list[float]], kinds: dict[str, str]) -> np.ndarray:
+def in_state(table: "pd.DataFrame", ranges: dict[str, list[float]], kinds: dict[str, str]) -> np.ndarray:
     """Tell which frames lie in a state.
 
     Args:

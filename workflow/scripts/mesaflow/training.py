@@ -1,6 +1,7 @@
 """Training of an autoencoder on superposed targets (torch)."""
 
 import copy
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -356,11 +357,19 @@ def _loss_over_all(network: Autoencoder, data: Batches) -> float:
 def _make_optimizer(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
     options = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay, "fused": True}
     if settings.optimizer == "sgd":
-        return torch.optim.SGD(
-            network.parameters(), momentum=settings.momentum, nesterov=settings.momentum > 0, **options
-        )
-    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-    return kinds[settings.optimizer](network.parameters(), **options)
+        options |= {"momentum": settings.momentum, "nesterov": settings.momentum > 0}
+    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+    return _without_compiler(kinds[settings.optimizer])(network.parameters(), **options)
+
+
+def _without_compiler(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
+    """Return an optimiser that does not load PyTorch's compiler, which takes as long as PyTorch itself and is not used here.
+
+    What loads it are wrappers around three methods; they only tell the compiler where to stop, but that of ``step`` also turns
+    gradients off.
+    """
+    methods = {name: inspect.unwrap(getattr(kind, name)) for name in ("add_param_group", "zero_grad", "step")}
+    return type(kind.__name__, (kind,), methods | {"step": torch.no_grad()(methods["step"])})
 
 
 def _make_scheduler(

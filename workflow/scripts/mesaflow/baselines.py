@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from .growth import bins_after, reached_after
+from .summary import low_to_high
 
 _BINS = "n_bins_visited_"
 _REACHED = "reached_ns_"
@@ -80,7 +81,7 @@ def summarise_baselines(name: str, table: pd.DataFrame) -> str:
             found = rows[column].dropna()
             after = f" after {found.min():.1f} to {found.max():.1f} ns" if len(found) else ""
             parts.append(f"{column.removeprefix(_REACHED)} by {len(found)} of {len(rows)}{after}")
-        total = f"{rows['md_ns'].median():.1f} ns"
-        lines.append(f"{method:12} {'; '.join([*parts, total])}")
+        parts.append(f"{low_to_high(rows['md_ns'], '.1f')} ns")
+        lines.append(f"{method:12} {'; '.join(parts)}")
     lines += ["", "open", f"  results/{name}/coverage.svg      coverage over simulated time by method"]
     return "\n".join([*lines, f"  results/{name}/baselines.csv    one line a run"]) + "\n"

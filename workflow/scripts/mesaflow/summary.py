@@ -66,3 +66,9 @@ def _describe_cost(costs: pd.DataFrame, run: str) -> str:
     shared = costs.loc[costs["folder"] != run, "core_hours"].sum()
     text = f"{costs['wall_hours'].sum():.2f} hours of jobs, {costs['core_hours'].sum():.2f} core hours"
     return f"{text}, {shared:.2f} of them shared with other runs" if shared else text
+
+
+def low_to_high(values: pd.Series, form: str) -> str:
+    """Say from where to where values go, as numbers of a form; one number where that is the same."""
+    low, high = format(values.min(), form), format(values.max(), form)
+    return low if low == high else f"{low} to {high}"

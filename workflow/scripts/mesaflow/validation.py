@@ -8,6 +8,7 @@ import pandas as pd
 
 from .growth import bins_after, reached_after
 from .published import free_energy_near
+from .summary import low_to_high
 
 _FREE_ENERGY = "free_energy_kJ_per_mol"
 _ERROR = "standard_error_kJ_per_mol"
@@ -109,10 +110,10 @@ def summarise_validation(name: str, table: pd.DataFrame, published: pd.DataFrame
         lines.append(f"reached      every state by {all_reached} of {n_runs}")
     for state in states:
         times = table[f"{_REACHED}{state}"].dropna()
-        after = f", after {_range(times, '.1f')} ns" if len(times) else ""
+        after = f", after {low_to_high(times, '.1f')} ns" if len(times) else ""
         lines.append(f"             {state} by {len(times)} of {n_runs}{after}")
     for column in [column for column in table if column.startswith(_BINS)]:
-        lines.append(f"coverage     {_range(table[column], '.0f')} bins of {column.removeprefix(_BINS)}")
+        lines.append(f"coverage     {low_to_high(table[column], '.0f')} bins of {column.removeprefix(_BINS)}")
     points = published[published["observable"] != ""].set_index("quantity")
     expected = dict(zip(published["quantity"], published[_FREE_ENERGY], strict=True))
     for quantity in quantities_of(table):
@@ -126,8 +127,8 @@ def summarise_validation(name: str, table: pd.DataFrame, published: pd.DataFrame
         lines.append(f"{what}: {_describe_quantity(table, quantity, expected.get(quantity))}")
     trusted = (table["verdict"] == _TRUSTED).sum()
     lines += [
-        f"simulated    {_range(table['md_ns'], '.1f')} ns a run",
-        f"cost         {_range(table['wall_hours'], '.2f')} hours of jobs a run",
+        f"simulated    {low_to_high(table['md_ns'], '.1f')} ns a run",
+        f"cost         {low_to_high(table['wall_hours'], '.2f')} hours of jobs a run",
         f"verdict      {_TRUSTED} in {trusted} of {n_runs}",
         "",
         "open",
@@ -144,7 +145,7 @@ def _describe_quantity(table: pd.DataFrame, quantity: str, expected: float | Non
         return "reached by no run"
     text = f"mean {mean:.2f}"
     text += f" ± {error:.2f}" if math.isfinite(error) else ""
-    text += f" kJ/mol ({_range(values.dropna(), '.2f')})"
+    text += f" kJ/mol ({low_to_high(values.dropna(), '.2f')})"
     if expected is None:
         return text
     deviations = table[f"{_DEVIATION}_{quantity}"].abs()
@@ -154,11 +155,6 @@ def _describe_quantity(table: pd.DataFrame, quantity: str, expected: float | Non
         return text
     within = (in_errors <= WITHIN_ERRORS).sum()
     return f"{text}; {within} of {len(table)} within {WITHIN_ERRORS:g} standard errors"
-
-
-def _range(values: pd.Series, form: str) -> str:
-    low, high = format(values.min(), form), format(values.max(), form)
-    return low if low == high else f"{low} to {high}"
 
 
 def _count(number: int, word: str) -> str:

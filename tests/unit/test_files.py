@@ -1,9 +1,19 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from mesaflow.files import read_arrays, read_json, write_arrays, write_atomically, write_json
+from mesaflow.files import (
+    read_arrays,
+    read_columns,
+    read_json,
+    write_arrays,
+    write_atomically,
+    write_columns,
+    write_json,
+    write_rows,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -78,6 +88,28 @@ def test_arrays_come_back(tmp_path):
 def test_arrays_are_written_to_the_name_given(tmp_path):
     write_arrays(tmp_path / "state", a=np.zeros(2))
     assert names(tmp_path) == ["state"]
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 1_200_000])  # more than a group of rows of Parquet
+def test_columns_come_back_here_and_in_pandas(tmp_path, n_rows):
+    columns = {"window": np.arange(n_rows, dtype=np.int32), "cv_1": np.arange(n_rows) / 7}
+    columns["bias"] = np.where(columns["cv_1"] > 0.5, np.nan, -columns["cv_1"])[::-1]  # backwards in memory
+    write_columns(tmp_path / "file.parquet", columns)
+    read, table = (
+        read_columns(tmp_path / "file.parquet", ["bias", "window"]),
+        pd.read_parquet(tmp_path / "file.parquet"),
+    )
+    assert list(read) == ["bias", "window"]
+    assert list(table.columns) == list(columns)
+    for name, values in columns.items():
+        for loaded in (table[name].to_numpy(), read.get(name, values)):
+            assert loaded.dtype == values.dtype
+            np.testing.assert_array_equal(loaded, values)
+
+
+def test_rows_are_csv(tmp_path):
+    write_rows(tmp_path / "file.csv", [("name", "value"), ("a, b", 0.1), ("c", True)])
+    assert (tmp_path / "file.csv").read_text() == 'name,value\n"a, b",0.1\nc,True\n'
 
 
 def test_pickled_objects_are_refused(tmp_path):

@@ -96,14 +96,20 @@ def walk(encoder: Encoder, folder, length: float, build: float, barrier: float, 
 
 def estimate(batch: Batch, encoder: Encoder, build: float) -> Estimate:
     opes = {"barrier_kJ_per_mol": 999.0, "width": 0.2, "build_ps": build, "pace_ps": PACE}  # that of a status counts
-    walkers = rebuild_biases(batch.samples, batch.statuses, opes, encoder, TEMPERATURE)
-    observables = batch.samples[["cv_1"]].rename(columns={"cv_1": "phi"})
-    return estimate_from_walkers(batch.samples, observables, walkers, STATES, TEMPERATURE, build, random_seed=1)
+    samples = pd.DataFrame(batch.samples)
+    walkers = rebuild_biases(samples, batch.statuses, opes, encoder, TEMPERATURE)
+    observables = samples[["cv_1"]].rename(columns={"cv_1": "phi"})
+    return estimate_from_walkers(samples, observables, walkers, STATES, TEMPERATURE, build, random_seed=1)
 
 
 @pytest.fixture(scope="module")
 def batch(encoder, tmp_path_factory) -> Batch:
     return walk(encoder, tmp_path_factory.mktemp("walkers"), length=400.0, build=BUILD, barrier=30.0)
+
+
+@pytest.fixture(scope="module")
+def samples(batch) -> pd.DataFrame:
+    return pd.DataFrame(batch.samples)
 
 
 @pytest.fixture(scope="module")
@@ -139,28 +145,28 @@ def test_walkers_that_were_too_short_are_not_trusted(encoder, tmp_path):
     assert any("cannot be compared (" in reason for reason in reasons)
 
 
-def test_samples_are_recorded_as_those_of_windows(batch):
-    assert list(batch.samples.columns) == ["window", "time_ps", "cv_1", "bias_kJ_per_mol"]
+def test_samples_are_recorded_as_those_of_windows(batch, samples):
+    assert list(samples.columns) == ["window", "time_ps", "cv_1", "bias_kJ_per_mol"]
     assert [status["barrier_kJ_per_mol"] for status in batch.statuses] == [30.0] * 3
-    assert batch.samples.groupby("window").size().tolist() == [2000] * 3
-    assert batch.samples["bias_kJ_per_mol"].iloc[0] == pytest.approx(-30)
+    assert samples.groupby("window").size().tolist() == [2000] * 3
+    assert samples["bias_kJ_per_mol"].iloc[0] == pytest.approx(-30)
 
 
-def test_biases_that_were_rebuilt_are_those_that_acted(batch, encoder):
+def test_biases_that_were_rebuilt_are_those_that_acted(batch, samples, encoder):
     opes = {"width": 0.2, "build_ps": BUILD, "pace_ps": PACE}
-    walkers = rebuild_biases(batch.samples, batch.statuses, opes, encoder, TEMPERATURE)
+    walkers = rebuild_biases(samples, batch.statuses, opes, encoder, TEMPERATURE)
     for k in range(3):
-        static = batch.samples[(batch.samples["window"] == k) & (batch.samples["time_ps"] > BUILD)]
+        static = samples[(samples["window"] == k) & (samples["time_ps"] > BUILD)]
         reduced = walkers.select(walkers.windows == k).reduced_potentials(static[["cv_1"]].to_numpy(), TEMPERATURE)
         np.testing.assert_allclose(RT * reduced[0], static["bias_kJ_per_mol"], rtol=1e-9, atol=1e-9)
 
 
-def test_a_walker_that_failed_is_left_out(batch, encoder):
+def test_a_walker_that_failed_is_left_out(batch, samples, encoder):
     opes = {"width": 0.2, "build_ps": BUILD, "pace_ps": PACE}
     statuses = [batch.statuses[0], batch.statuses[1] | {"outcome": "failed"}, batch.statuses[2]]
-    assert rebuild_biases(batch.samples, statuses, opes, encoder, TEMPERATURE).windows.tolist() == [0, 2]
+    assert rebuild_biases(samples, statuses, opes, encoder, TEMPERATURE).windows.tolist() == [0, 2]
     with pytest.raises(InputError, match="no walker has finished; .* lower production.opes.barrier_kJ_per_mol"):
-        rebuild_biases(batch.samples, statuses[1:2], opes, encoder, TEMPERATURE)
+        rebuild_biases(samples, statuses[1:2], opes, encoder, TEMPERATURE)
 
 
 def test_different_biases_along_two_cvs_combine_to_the_truth():

@@ -3,9 +3,9 @@
 from mesaflow.job import log_to
 
 import numpy as np
-import pandas as pd
 
 from mesaflow.dataset import TrainingSet, extend_training_set, unbiasing_weights
+from mesaflow.files import read_columns
 from mesaflow.imported import FrameReader
 from mesaflow.randomness import derive_seed
 from mesaflow.structures import load_positions
@@ -16,10 +16,8 @@ def read_weights(samples: list[str], trajectories: list[str], temperature: float
     """Return the weights of the frames of biased trajectories by file; samples are listed in the same order."""
     weights = {}
     for path, trajectory in zip(samples, trajectories if samples else [], strict=True):
-        table = pd.read_parquet(path, columns=["window", "bias_kJ_per_mol"])
-        weights[trajectory] = unbiasing_weights(
-            table["bias_kJ_per_mol"].to_numpy(), table["window"].to_numpy(), temperature
-        )
+        samples_of = read_columns(path, ["window", "bias_kJ_per_mol"])
+        weights[trajectory] = unbiasing_weights(samples_of["bias_kJ_per_mol"], samples_of["window"], temperature)
     return weights
 
 

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import openmm
+import pandas as pd
 
 from mesaflow.equilibration import equilibrate, n_steps, settle
 from mesaflow.files import write_csv
@@ -54,7 +55,7 @@ def main(snakemake):
         set_box(system, structure.topology, result.box)
         save_topology(snakemake.output.solvated, structure.topology, result.positions)
         save_system(snakemake.output.system, system)
-        write_csv(snakemake.output.table, result.table, float_format="%.6g")
+        write_csv(snakemake.output.table, pd.DataFrame(result.records), float_format="%.6g")
         shutil.rmtree(folder, ignore_errors=True)
 
 

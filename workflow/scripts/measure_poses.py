@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from mesaflow.augmentation import random_rotations
 from mesaflow.dataset import TrainingSet
-from mesaflow.evaluation import random_rotation_matrices
 from mesaflow.features import Features
 from mesaflow.files import write_csv
 from mesaflow.progress import EpochProgress
@@ -56,12 +56,17 @@ def main(snakemake):
 
 def pose_frames(training_set: TrainingSet, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Return frames from the whole training set, each in a random pose, and one validation frame in many."""
+    generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
     shown = np.unique(np.linspace(0, training_set.n_frames - 1, N_FRAMES).round().astype(int))
     chosen = rng.choice(np.flatnonzero(training_set.is_validation))
     return {
-        "frame": training_set.frames[shown] @ random_rotation_matrices(rng, len(shown)),
-        "pose": training_set.frames[chosen] @ random_rotation_matrices(rng, N_POSES),
+        "frame": training_set.frames[shown] @ random_poses(len(shown), generator),
+        "pose": training_set.frames[chosen] @ random_poses(N_POSES, generator),
     }
+
+
+def random_poses(n_poses: int, generator: torch.Generator) -> np.ndarray:
+    return random_rotations(n_poses, generator, dtype=torch.float64).numpy()
 
 
 if __name__ == "__main__":

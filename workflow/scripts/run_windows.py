@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mesaflow.encoder import Encoder
 from mesaflow.exploration import run_batch
-from mesaflow.files import read_json, write_json, write_parquet
+from mesaflow.files import read_json, write_columns, write_json
 from mesaflow.imported import FrameReader
 from mesaflow.interruption import heed_sigterm
 from mesaflow.opes import OpesSettings
@@ -49,7 +49,7 @@ def main(snakemake):
         for status in batch.statuses:
             log.info("window %(window)d: %(outcome)s after %(n_attempts)d attempts", status)
         save_trajectory(snakemake.output.trajectory, batch.positions)
-        write_parquet(snakemake.output.samples, batch.samples)
+        write_columns(snakemake.output.samples, batch.samples)
         write_json(snakemake.output.status, {"windows": batch.statuses})
         batch.remove_restart_files()
 

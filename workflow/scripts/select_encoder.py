@@ -3,12 +3,11 @@
 from mesaflow.job import log_to
 
 import numpy as np
-import pandas as pd
 
 from mesaflow.agreement import compare_latents, latent_coordinates
 from mesaflow.dataset import TrainingSet
 from mesaflow.encoder import Encoder
-from mesaflow.files import copy_file, read_json, write_csv, write_json
+from mesaflow.files import copy_file, read_json, write_json, write_rows
 from mesaflow.knee import find_knee
 
 MOST_FRAMES = 5000  # held-out ones, on which the restarts are compared
@@ -81,9 +80,10 @@ def main(snakemake):
         copy_file(snakemake.input.encoders[index], snakemake.output.encoder)
         copy_file(snakemake.input.decoders[index], snakemake.output.decoder)
         write_json(snakemake.output.training, summary)
-        table = pd.Series(summary["fve_validation_by_n_cvs"], name="fve_validation").rename_axis("n_cvs").reset_index()
-        table["chosen"] = table["n_cvs"].astype(int) == summary["n_cvs"]
-        write_csv(snakemake.output.fve_by_n_cvs, table)
+        by_n_cvs = [
+            (n_cvs, fve, int(n_cvs) == summary["n_cvs"]) for n_cvs, fve in summary["fve_validation_by_n_cvs"].items()
+        ]
+        write_rows(snakemake.output.fve_by_n_cvs, [("n_cvs", "fve_validation", "chosen"), *by_n_cvs])
 
 
 if __name__ == "__main__":

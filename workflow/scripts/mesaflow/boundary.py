@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from .encoder import minimum_image
+from .encoder import cv_scales, minimum_image
 
 _TIE = 1e-9  # boundary values closer than this rank alike
 _CELL_WIDTH = 0.2  # of the cells of which one frame each represents a density-free picture [SD]
@@ -29,11 +29,6 @@ class Boundary:
 
     frames: np.ndarray
     directions: np.ndarray
-
-
-def cv_scales(cvs: np.ndarray, periods: np.ndarray) -> np.ndarray:
-    """Return the unit of distance along each CV: its standard deviation, or 1 rad if it is periodic."""
-    return np.where(np.isfinite(periods), 1.0, np.maximum(cvs.std(axis=0), np.finfo(float).tiny))
 
 
 def find_edges(cvs: np.ndarray, periods: np.ndarray, n_places: int, rng: np.random.Generator) -> Boundary:

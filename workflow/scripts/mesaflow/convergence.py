@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from .agreement import compare_latents, latent_coordinates
-from .boundary import cv_scales
-from .encoder import Encoder, minimum_image
+from .encoder import Encoder, cv_scales, minimum_image
 
 CVS = "cv-space"
 """The name under which the growth in CV space stands beside that of the coverage maps, none of which can be called so."""

@@ -150,3 +150,8 @@ def minimum_image(differences: np.ndarray, periods: np.ndarray) -> np.ndarray:
     periodic = np.isfinite(periods)
     period = np.where(periodic, periods, 1.0)
     return differences - np.where(periodic, period * np.round(differences / period), 0.0)
+
+
+def cv_scales(cvs: np.ndarray, periods: np.ndarray) -> np.ndarray:
+    """Return the unit of distance along each CV: its standard deviation, or 1 rad if it is periodic."""
+    return np.where(np.isfinite(periods), 1.0, np.maximum(cvs.std(axis=0), np.finfo(float).tiny))

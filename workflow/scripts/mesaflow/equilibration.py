@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import openmm
-import pandas as pd
 from openmm import unit
 
 from .files import read_arrays, write_arrays
@@ -105,13 +104,13 @@ class Equilibrated:
     Attributes:
         positions: The positions [nm] with ``shape=(n_atoms, 3)``.
         box: The box vectors [nm] as rows, ``shape=(3, 3)``.
-        table: One row every half picosecond: time_ps, ensemble, temperature_K, potential_energy_kJ_per_mol, volume_nm3,
-            density_g_per_mL.
+        records: What was recorded every half picosecond: time_ps, ensemble, temperature_K, potential_energy_kJ_per_mol,
+            volume_nm3, density_g_per_mL.
     """
 
     positions: np.ndarray
     box: np.ndarray
-    table: pd.DataFrame
+    records: list[dict[str, float | str]]
 
 
 def equilibrate(
@@ -163,8 +162,7 @@ def equilibrate(
         state = read_arrays(file)
         records.append((phase, state["records"]))
         on_steps(dynamics.steps(phase.length))
-    table = _tabulate(records, system)
-    return _at_mean_volume(state, table, molecules)
+    return _at_mean_volume(state, _tabulate(records, system), molecules)
 
 
 def n_steps(settings: dict, dynamics: Dynamics) -> int:
@@ -230,7 +228,7 @@ def _run_block(
     return {"positions": positions, "velocities": velocities, "box": box, "records": np.array(records)}
 
 
-def _tabulate(records: list[tuple[Phase, np.ndarray]], system: openmm.System) -> pd.DataFrame:
+def _tabulate(records: list[tuple[Phase, np.ndarray]], system: openmm.System) -> list[dict[str, float | str]]:
     masses = np.array([system.getParticleMass(i).value_in_unit(unit.dalton) for i in range(system.getNumParticles())])
     n_degrees = 3 * np.sum(masses > 0) - system.getNumConstraints() - 3
     rows, time = [], 0.0
@@ -247,16 +245,16 @@ def _tabulate(records: list[tuple[Phase, np.ndarray]], system: openmm.System) ->
                     "density_g_per_mL": masses.sum() / volume * _DENSITY_UNIT,
                 }
             )
-    return pd.DataFrame(rows)
+    return rows
 
 
-def _at_mean_volume(state: dict[str, np.ndarray], table: pd.DataFrame, molecules: Molecules) -> Equilibrated:
+def _at_mean_volume(state: dict[str, np.ndarray], records: list[dict], molecules: Molecules) -> Equilibrated:
     """Bring the last state to the mean volume of the second half at constant pressure, as a barostat would."""
-    volumes = table.loc[table["ensemble"] == "NPT", "volume_nm3"].to_numpy()
+    volumes = np.array([record["volume_nm3"] for record in records if record["ensemble"] == "NPT"])
     positions, box = state["positions"], state["box"]
     if len(volumes):
         factor = (volumes[len(volumes) // 2 :].mean() / np.linalg.det(box)) ** (1 / 3)
         shifts = molecules.centers(positions) * (factor - 1)
         positions, box = molecules.moved(positions, shifts), box * factor
     gathered = replace(molecules, box=box).gather(positions)  # around the first, which is the solute's
-    return Equilibrated(gathered, box, table)
+    return Equilibrated(gathered, box, records)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from .augmentation import random_rotations
 from .autoencoder import Autoencoder
 from .batches import Batches
 from .decoder import node_slices
@@ -92,7 +93,8 @@ def pose_variance_fraction(encoder: Encoder, frames: np.ndarray, random_seed: in
     """
     rng = np.random.default_rng(random_seed)
     chosen = frames[rng.choice(len(frames), size=min(_POSE_FRAMES, len(frames)), replace=False)]
-    rotations = random_rotation_matrices(rng, len(chosen) * _POSES)
+    generator = torch.Generator().manual_seed(random_seed)
+    rotations = random_rotations(len(chosen) * _POSES, generator, dtype=torch.float64).numpy()
     posed = np.repeat(chosen, _POSES, axis=0) @ rotations
     cvs = encoder.evaluate(posed).reshape(len(chosen), _POSES, encoder.n_cvs)
     return variance_fraction_within(cvs, encoder.periods)
@@ -117,10 +119,3 @@ def variance_fraction_within(cvs: np.ndarray, periods: np.ndarray) -> list[float
         total = values.reshape(-1, values.shape[2]).var(axis=0).sum()
         fractions.append(float(values.var(axis=1).sum(axis=-1).mean() / total) if total > 0 else 1.0)
     return fractions
-
-
-def random_rotation_matrices(rng: np.random.Generator, n_rotations: int) -> np.ndarray:
-    """Draw rotation matrices uniformly from SO(3) with ``shape=(n_rotations, 3, 3)``."""
-    from scipy.spatial.transform import Rotation
-
-    return Rotation.random(n_rotations, rng=rng).as_matrix()

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import openmm
-import pandas as pd
 
 from .bias import Bias, HarmonicRestraint
 from .encoder import Encoder
@@ -29,13 +28,13 @@ class Batch:
 
     Attributes:
         positions: The positions [nm] with ``shape=(n_frames, n_atoms, 3)``.
-        samples: One row a frame: window, time_ps, cv_1 …, bias_kJ_per_mol.
+        samples: Columns with ``shape=(n_frames,)``: window, time_ps, cv_1 …, bias_kJ_per_mol.
         statuses: One dictionary a window.
         restarts: The restart files, complete, of every attempt.
     """
 
     positions: np.ndarray
-    samples: pd.DataFrame
+    samples: dict[str, np.ndarray]
     statuses: list[dict]
     restarts: list[Restart] = field(default_factory=list)
 
@@ -110,7 +109,9 @@ def run_batch(
     no_samples = _tabulate(0, {"cvs": np.empty((0, encoder.n_cvs)), "bias": np.empty(0)}, dynamics, schedule)
     return Batch(
         positions=np.concatenate([np.empty((0, n_atoms, 3), np.float32), *(positions for positions, _ in parts)]),
-        samples=pd.concat([table for _, table in parts], ignore_index=True) if parts else no_samples,
+        samples={
+            name: np.concatenate([none, *(table[name] for _, table in parts)]) for name, none in no_samples.items()
+        },
         statuses=statuses,
         restarts=restarts,
     )
@@ -141,9 +142,11 @@ def _counting(on_steps: Callable[[int], object], done: list[int]) -> Callable[[i
     return count
 
 
-def _tabulate(window: int, result: dict[str, np.ndarray], dynamics: Dynamics, schedule: Schedule) -> pd.DataFrame:
+def _tabulate(
+    window: int, result: dict[str, np.ndarray], dynamics: Dynamics, schedule: Schedule
+) -> dict[str, np.ndarray]:
     n_frames = len(result["cvs"])
     times = np.arange(1, n_frames + 1) * schedule.steps_per_frame * dynamics.timestep
     cvs = {f"cv_{k + 1}": result["cvs"][:, k] for k in range(result["cvs"].shape[1])}
     window_column = np.full(n_frames, window, dtype=np.int32)
-    return pd.DataFrame({"window": window_column, "time_ps": times, **cvs, "bias_kJ_per_mol": result["bias"]})
+    return {"window": window_column, "time_ps": times, **cvs, "bias_kJ_per_mol": result["bias"]}

@@ -1,11 +1,12 @@
 """Writing files so that a crash or a full disk leaves either the old file or the new one, never half of one."""
 
+import csv
 import errno
 import json
 import os
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,9 +77,44 @@ def write_csv(path: Path, table: "pd.DataFrame", **options: Any) -> None:
     write_atomically(path, lambda temporary: table.to_csv(temporary, index=False, **options))
 
 
+def write_rows(path: Path, rows: Iterable[Sequence], delimiter: str = ",") -> None:
+    """Write rows, the header first, as CSV or with another delimiter: what need not wait for pandas to be loaded."""
+
+    def write(temporary: Path) -> None:
+        with open(temporary, "w", newline="") as file:
+            csv.writer(file, delimiter=delimiter, lineterminator="\n").writerows(rows)
+
+    write_atomically(path, write)
+
+
 def write_parquet(path: Path, table: "pd.DataFrame") -> None:
     """Write a table as Parquet."""
     write_atomically(path, table.to_parquet)
+
+
+def write_columns(path: Path, columns: dict[str, np.ndarray]) -> None:
+    """Write named numbers with ``shape=(n_rows,)`` as Parquet, from their memory.
+
+    PyArrow's own way from an array imports pandas, which takes longer than all else that a batch of windows imports.
+    """
+    import pyarrow
+    from pyarrow import parquet
+
+    def as_arrow(values: np.ndarray) -> pyarrow.Array:
+        memory = pyarrow.py_buffer(np.ascontiguousarray(values))
+        return pyarrow.Array.from_buffers(pyarrow.from_numpy_dtype(values.dtype), len(values), [None, memory])
+
+    table = pyarrow.table([as_arrow(values) for values in columns.values()], names=list(columns))
+    write_atomically(path, lambda temporary: parquet.write_table(table, temporary))
+
+
+def read_columns(path: Path, names: list[str]) -> dict[str, np.ndarray]:
+    """Read columns of numbers, none of which is missing, of a Parquet file without pandas, as ``write_columns`` writes."""
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path) as file:
+        table = file.read(columns=names)
+    return {name: np.from_dlpack(table[name].combine_chunks()) for name in names}
 
 
 def copy_file(source: Path, path: Path) -> None:

@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .files import write_atomically
+from .files import write_rows
 from .units import FEMTOSECONDS_PER_PICOSECOND
 
 if TYPE_CHECKING:  # the Snakefile reads manifests and should not wait for scipy
@@ -51,18 +51,11 @@ def write_manifest(
     header = ["window", *center_columns(n_cvs), "force_constant", "start_trajectory", "start_frame", "random_seed"]
     ends: list[list[int]] = [[] for _ in windows] if extends is None else [[window] for window in extends]
     header += [] if extends is None else ["extends"]
-
-    def write(temporary: Path) -> None:
-        with open(temporary, "w", newline="") as file:
-            writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-            writer.writerow(header)
-            for i, (window, start, seed, end) in enumerate(
-                zip(windows, starts, random_seeds, ends, strict=True), first
-            ):
-                center = [repr(float(value)) for value in window.center]
-                writer.writerow([i, *center, repr(float(window.force_constant)), *start, seed, *end])
-
-    write_atomically(path, write)
+    rows = [header]
+    for i, (window, start, seed, end) in enumerate(zip(windows, starts, random_seeds, ends, strict=True), first):
+        center = [repr(float(value)) for value in window.center]
+        rows.append([i, *center, repr(float(window.force_constant)), *start, seed, *end])
+    write_rows(path, rows, delimiter="\t")
 
 
 def read_manifest(path: Path) -> list[dict[str, int | float | str]]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse.csgraph import minimum_spanning_tree
 
-from .boundary import Boundary, cv_scales, nearest_frames, wrap
-from .encoder import minimum_image
+from .boundary import Boundary, nearest_frames, wrap
+from .encoder import cv_scales, minimum_image
 from .errors import InputError
 from .relaxation import frames_at_spacing
 

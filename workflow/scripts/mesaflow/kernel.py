@@ -27,8 +27,11 @@ _SMALLEST_NORMAL, _SMALLEST_NORMALS = 1e-16, 1e-32
 _SMALLEST_DISTANCE = 1e-12
 """Below this [nm] a distance has no direction, and its gradient is capped."""
 
-_SMALLEST_ZETA = 1e-2
-"""Below this share of the largest eigenvalue cubed, the closed form of a rotation has fewer than 12 digits."""
+_SMALL_ZETA = 1e-2
+"""Below this share of the largest eigenvalue cubed, the closed form of a rotation has fewer than 12 digits: it is mended."""
+
+_SMALLEST_ZETA = 1e-4
+"""Below this share it has fewer than 8 digits, too few to be mended in one step."""
 
 _NEWTON_STEPS = 30
 """Descending to the largest root of a quartic, which is not nearly a double one, takes Newton's method 2 to 10 steps."""
@@ -87,6 +90,11 @@ def _plus(a, factor, b):
 
 
 @_compiled
+def _scaled(factor, a):
+    return factor * a[0], factor * a[1], factor * a[2]
+
+
+@_compiled
 def _row(positions, a):
     return positions[a, 0], positions[a, 1], positions[a, 2]
 
@@ -118,6 +126,20 @@ def _decompose(b):
 
 
 @_compiled
+def _solve_torque(rotation, b, torque):
+    """Return w with (tr K 1 − K) w = T and K = R Bᵀ, by cofactors."""
+    k00, k11, k22 = _dot(rotation[0], b[0]), _dot(rotation[1], b[1]), _dot(rotation[2], b[2])
+    k01, k02, k12 = _dot(rotation[0], b[1]), _dot(rotation[0], b[2]), _dot(rotation[1], b[2])
+    first, second, third = (k11 + k22, -k01, -k02), (-k01, k00 + k22, -k12), (-k02, -k12, k00 + k11)
+    cofactors = _cross(second, third), _cross(third, first), _cross(first, second)
+    determinant = _dot(first, cofactors[0])
+    w = 0.0, 0.0, 0.0
+    for i in range(3):
+        w = _plus(w, torque[i] / determinant, cofactors[i])
+    return w
+
+
+@_compiled
 def _rotation_row(b, i, cofactors, p, q, zeta):
     """Return a row of [p B + q cof B − (B Bᵀ) B] / ζ."""
     row = 0.0, 0.0, 0.0
@@ -127,13 +149,38 @@ def _rotation_row(b, i, cofactors, p, q, zeta):
 
 
 @_compiled
+def _mend_rotation(rotation, b):
+    """Return the rotation that maximises tr(R Bᵀ) from one that is nearly it, with half as many right digits.
+
+    Its rows are made orthonormal, then one step of Newton's method turns it by w: at the maximum K = R Bᵀ is symmetric, and
+    (tr K 1 − K) w = −a with the axial vector a of K − Kᵀ makes it so to first order.
+    """
+    first = _scaled(1.0 / math.sqrt(_dot(rotation[0], rotation[0])), rotation[0])
+    second = _plus(rotation[1], -_dot(rotation[1], first), first)
+    second = _scaled(1.0 / math.sqrt(_dot(second, second)), second)
+    rows = first, second, _cross(first, second)
+    residual = (
+        _dot(rows[1], b[2]) - _dot(rows[2], b[1]),
+        _dot(rows[2], b[0]) - _dot(rows[0], b[2]),
+        _dot(rows[0], b[1]) - _dot(rows[1], b[0]),
+    )
+    w = _solve_torque(rows, b, residual)
+    return (
+        _plus(_plus(rows[0], -w[2], rows[1]), w[1], rows[2]),
+        _plus(_plus(rows[1], -w[0], rows[2]), w[2], rows[0]),
+        _plus(_plus(rows[2], -w[1], rows[0]), w[0], rows[1]),
+    )
+
+
+@_compiled
 def find_rotation(b, bound):
     """Return the rows of the proper rotation R that maximises tr(R Bᵀ), from the rows of B.
 
     The maximum λ is the largest root of (λ² − |B|²)² − 8 λ det B − 4 |cof B|², and ``bound`` an upper bound of it. With
     κ = (λ² − |B|²) / 2 and ζ = κ λ − det B, the slope of that polynomial is 8 ζ, and ζ R = (κ + |B|²) B + λ cof B − B Bᵀ B.
     In singular values, the last with the sign of det B, λ = s₁ + s₂ + s₃ and ζ = (s₁ + s₂) (s₂ + s₃) (s₃ + s₁): a small ζ
-    means an ill-determined rotation, for which a singular value decomposition replaces the closed form.
+    means an ill-determined rotation, as of a stretched chain, for which the closed form is mended, and a very small one that
+    it is replaced by a singular value decomposition.
 
     F. L. Markley, J. Astronaut. Sci. 41, 261 (1993).
     """
@@ -151,11 +198,12 @@ def find_rotation(b, bound):
             break
         if not abs(step) > _NEWTON_TOLERANCE * root:  # also where it is NaN, as R then is
             p = kappa + square
-            return (
+            rotation = (
                 _rotation_row(b, 0, cofactors, p, root, zeta),
                 _rotation_row(b, 1, cofactors, p, root, zeta),
                 _rotation_row(b, 2, cofactors, p, root, zeta),
             )
+            return _mend_rotation(rotation, b) if zeta < _SMALL_ZETA * root**3 else rotation
         step = 0.5 * (kappa * kappa - 2.0 * root * determinant - square_of_cofactors) / zeta
         root -= step
     return _decompose(b)
@@ -414,20 +462,6 @@ def _turn_back(network, placed, pull, rotation, b, forces):
         turn = _cross(w, _row(network.reference, a))
         g = _plus(_plus(_row(pull, a), -1.0, mean), -1.0, turn)
         forces[a, 0], forces[a, 1], forces[a, 2] = -_dot(back[0], g), -_dot(back[1], g), -_dot(back[2], g)
-
-
-@_compiled
-def _solve_torque(rotation, b, torque):
-    """Return w with (tr K 1 − K) w = T and K = R Bᵀ, by cofactors."""
-    k00, k11, k22 = _dot(rotation[0], b[0]), _dot(rotation[1], b[1]), _dot(rotation[2], b[2])
-    k01, k02, k12 = _dot(rotation[0], b[1]), _dot(rotation[0], b[2]), _dot(rotation[1], b[2])
-    first, second, third = (k11 + k22, -k01, -k02), (-k01, k00 + k22, -k12), (-k02, -k12, k00 + k11)
-    cofactors = _cross(second, third), _cross(third, first), _cross(first, second)
-    determinant = _dot(first, cofactors[0])
-    w = 0.0, 0.0, 0.0
-    for i in range(3):
-        w = _plus(w, torque[i] / determinant, cofactors[i])
-    return w
 
 
 @_compiled

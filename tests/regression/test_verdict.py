@@ -83,7 +83,7 @@ def test_soft_windows_along_phi_overlap_well_are_wrong_and_are_not_trusted(struc
     start = np.asarray(structure.getPositions(asNumpy=True)._value)
     prepared = mdtraj.Trajectory(start, mdtraj.Topology.from_openmm(structure.topology))
     atoms = ["resname ACE and name C", "resname ALA and name N", "resname ALA and name CA", "resname ALA and name C"]
-    observables = measure(prepared, positions, {"phi": {"dihedral": atoms, "bin_width_deg": 10}})
+    observables = pd.DataFrame(measure(prepared, positions, {"phi": {"dihedral": atoms, "bin_width_deg": 10}}))
     coordinates = superpose(positions[:, encoder.atoms], encoder.references[0]).reshape(len(positions), -1)
     pool = pool_samples(rows, statuses, samples, encoder, RAMP_PS)
     estimate = estimate_free_energies(pool, observables, coordinates, encoder, SETTINGS, 300.0, RAMP_PS, random_seed=1)

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from mesaflow.boundary import Grid, boundary_cells, find_edges, find_sparse_cells, nearest_frames, wrap
+from mesaflow.boundary import (
+    Grid,
+    boundary_cells,
+    find_edges,
+    find_sparse_cells,
+    frames_at_spacing,
+    nearest_frames,
+    wrap,
+)
 
 NOT_PERIODIC = np.array([np.inf, np.inf])
 
@@ -118,3 +126,15 @@ def test_places_are_distinct_where_frames_are_far_apart(n_cvs, n_frames, rng):
 def test_places_without_an_edge_are_distinct(rng):
     boundary = find_edges(np.arange(5.0)[:, None] * [[100.0, 0.0]], np.full(2, np.inf), 5, rng)
     assert sorted(boundary.frames.tolist()) == [0, 1, 2, 3, 4]
+
+
+def test_frames_at_a_spacing_are_no_closer_than_it():
+    cvs = np.arange(10.0)[:, None]
+    chosen = frames_at_spacing(cvs, np.array([np.inf]), 2.5, np.arange(10), 10)
+    assert chosen.tolist() == [0, 3, 6, 9]
+    assert frames_at_spacing(cvs, np.array([np.inf]), 2.5, np.arange(10), 3) is None
+
+
+def test_frames_at_a_spacing_are_neighbours_across_a_period():
+    cvs = np.array([[0.1], [2 * np.pi - 0.1]])
+    assert len(frames_at_spacing(cvs, np.array([2 * np.pi]), 0.3, np.arange(2), 10)) == 1

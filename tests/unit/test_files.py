@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from mesaflow.files import (
+    join_columns,
     read_arrays,
     read_columns,
     read_json,
@@ -105,6 +106,17 @@ def test_columns_come_back_here_and_in_pandas(tmp_path, n_rows):
         for loaded in (table[name].to_numpy(), read.get(name, values)):
             assert loaded.dtype == values.dtype
             np.testing.assert_array_equal(loaded, values)
+
+
+@pytest.mark.parametrize("texts", [[], ["a", "", "ψ.dcd", "a"]], ids=len)
+def test_columns_of_texts_come_back_in_pandas(tmp_path, texts):
+    write_columns(tmp_path / "file.parquet", {"trajectory": np.array(texts, dtype=str), "x": np.zeros(len(texts))})
+    assert pd.read_parquet(tmp_path / "file.parquet")["trajectory"].tolist() == texts
+
+
+def test_tables_are_joined_column_by_column():
+    joined = join_columns([{"a": np.array([1]), "b": np.array(["x"])}, {"b": np.array(["long"]), "a": np.array([2])}])
+    assert {name: values.tolist() for name, values in joined.items()} == {"a": [1, 2], "b": ["x", "long"]}
 
 
 def test_rows_are_csv(tmp_path):

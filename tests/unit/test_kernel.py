@@ -13,7 +13,7 @@ from mesaflow.autoencoder import CVLayer, featurise
 from mesaflow.bias import HarmonicRestraint
 from mesaflow.encoder import Encoder
 from mesaflow.features import Features
-from mesaflow.packing import Network, pack
+from mesaflow.packing import CIRCULAR, SILU_ACTIVATION, Network, pack
 
 SMALLEST_GAP = 1e-3  # nm²: the reference's gradient through an SVD loses digits where singular values meet
 
@@ -161,6 +161,30 @@ def test_values_and_forces_agree_with_autograd(random_encoder, options, seed, mi
     assert_agrees_with_autograd(encoder, conformation(encoder, seed, mirrored), seed)
 
 
+@given(options=ENCODERS, seed=st.integers(0, 10_000), n_frames=st.sampled_from([0, 1, 3]), mirrored=st.booleans())
+def test_many_frames_at_once_have_the_cvs_of_one_at_a_time(random_encoder, options, seed, n_frames, mirrored):
+    encoder = random_encoder(**options)
+    frames = np.array([conformation(encoder, seed + k, mirrored) for k in range(n_frames)]).reshape(
+        n_frames, len(encoder.atoms), 3
+    )
+    for frame in frames if encoder.superposes else []:
+        values = singular_values(encoder, frame)
+        assume(values[1] - values[2] > SMALLEST_GAP)
+    singly, together = kernel.evaluate_frames(*encoder.kernel_arguments, frames), encoder.evaluate(frames)
+    assert together.shape == (n_frames, encoder.n_cvs)
+    np.testing.assert_allclose(encoder.displacement(together, singly), 0, atol=1e-9)
+
+
+def test_frames_of_more_than_one_part_keep_their_order(random_encoder):
+    encoder = random_encoder(n_atoms=4, activation="silu", features=INPUTS["all"])
+    frames = encoder.references[0] + np.random.default_rng(0).normal(scale=0.05, size=(8200, 4, 3))
+    np.testing.assert_allclose(
+        encoder.evaluate(frames.astype(np.float32)),
+        kernel.evaluate_frames(*encoder.kernel_arguments, frames.astype(np.float32).astype(float)),
+        atol=1e-10,
+    )
+
+
 def random_rotations(seed: int) -> tuple[np.ndarray, np.ndarray]:
     first, second = Rotation.random(2, rng=np.random.default_rng(seed)).as_matrix()
     return first, second
@@ -243,8 +267,8 @@ def test_unpacking_undoes_packing(inputs):
         forward_weights=rng.normal(size=20),
         backward_weights=rng.normal(size=20),
         biases=rng.normal(size=6),
-        activation=kernel.SILU_ACTIVATION,
-        cv_kinds=np.array([kernel.CIRCULAR]),
+        activation=SILU_ACTIVATION,
+        cv_kinds=np.array([CIRCULAR]),
     )
     for before, after in zip(network, kernel.unpack(*pack(network)), strict=True):
         np.testing.assert_array_equal(before, after)
@@ -389,6 +413,6 @@ def test_a_dihedral_of_atoms_on_one_line_has_finite_forces(random_encoder):
 def test_every_frame_is_evaluated_alone(random_encoder):
     encoder = random_encoder()
     frames = np.stack([conformation(encoder, seed) for seed in range(6)])
-    alone = np.concatenate([encoder.evaluate(frame[None]) for frame in frames])
-    np.testing.assert_array_equal(encoder.evaluate(frames), alone)
-    np.testing.assert_array_equal(encoder.evaluate(frames[::-1]), alone[::-1])
+    alone = np.concatenate([kernel.evaluate_frames(*encoder.kernel_arguments, frame[None]) for frame in frames])
+    np.testing.assert_array_equal(kernel.evaluate_frames(*encoder.kernel_arguments, frames), alone)
+    np.testing.assert_array_equal(kernel.evaluate_frames(*encoder.kernel_arguments, frames[::-1].copy()), alone[::-1])

@@ -10,7 +10,7 @@ from mesaflow.alignment import center
 from mesaflow.encoder import Encoder
 from mesaflow.errors import InputError
 from mesaflow.features import Features
-from mesaflow.relaxation import Relaxation, Relaxed, extend_beyond, frames_at_spacing, relax, spread_frames
+from mesaflow.relaxation import Relaxation, Relaxed, extend_beyond, relax, spread_frames
 from mesaflow.systems import build_system, load_positions, load_structure, minimise
 
 BACKBONE = np.array([0, 4, 6, 8, 10, 16, 18])
@@ -150,15 +150,3 @@ def test_frames_none_of_which_could_be_relaxed_are_refused(torsions):
     failed = Relaxed(start.positions, np.array([np.inf]), start.cvs)
     with pytest.raises(InputError, match="no frame could be relaxed"):
         extend_beyond(relaxation, failed, spacing=0.6, max_energy=75, n_most=5)
-
-
-def test_frames_at_a_spacing_are_no_closer_than_it():
-    cvs = np.arange(10.0)[:, None]
-    chosen = frames_at_spacing(cvs, np.array([np.inf]), 2.5, np.arange(10), 10)
-    assert chosen.tolist() == [0, 3, 6, 9]
-    assert frames_at_spacing(cvs, np.array([np.inf]), 2.5, np.arange(10), 3) is None
-
-
-def test_frames_at_a_spacing_are_neighbours_across_a_period():
-    cvs = np.array([[0.1], [2 * np.pi - 0.1]])
-    assert len(frames_at_spacing(cvs, np.array([2 * np.pi]), 0.3, np.arange(2), 10)) == 1

@@ -145,7 +145,8 @@ def test_windows_start_from_stored_frames_and_store_the_solute(
     first = superpose(batch.positions[:1], other_conformation)[0]
     deviation = first - (other_conformation - other_conformation.mean(axis=0))
     assert np.sqrt((deviation**2).sum(axis=1).mean()) < 0.08  # nm: thermal motion, no explosion
-    np.testing.assert_allclose(batch.samples[["cv_1", "cv_2"]], encoder.evaluate(batch.positions[:, atoms]), atol=1e-4)
+    cvs = np.stack([batch.samples["cv_1"], batch.samples["cv_2"]], axis=1)
+    np.testing.assert_allclose(cvs, encoder.evaluate(batch.positions[:, atoms]), atol=1e-4)
 
 
 def test_the_solvent_is_part_of_what_determines_a_simulation(system_and_solvent, other_conformation):

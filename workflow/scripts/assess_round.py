@@ -3,7 +3,6 @@
 from mesaflow.job import log_to
 
 import numpy as np
-import pandas as pd
 
 from mesaflow.convergence import (
     CVS,
@@ -19,14 +18,14 @@ from mesaflow.convergence import (
 from mesaflow.coverage import axes_of, count_outside, visited_bins
 from mesaflow.dataset import TrainingSet
 from mesaflow.encoder import Encoder
-from mesaflow.files import read_json, write_json
+from mesaflow.files import join_columns, read_columns, read_json, write_json
 from mesaflow.manifest import center_columns, read_manifest
 from mesaflow.units import PICOSECONDS_PER_NANOSECOND
 
 
 def gather_evidence(
     rows: list[dict],
-    samples: pd.DataFrame,
+    samples: dict[str, np.ndarray],
     training_set: TrainingSet,
     encoder: Encoder,
     previous_encoder: Encoder | None,
@@ -36,7 +35,7 @@ def gather_evidence(
 
     Args:
         rows: Its window manifest.
-        samples: The samples of its windows.
+        samples: The samples of its windows, column by column.
         training_set: The frames before it.
         encoder: Its encoder.
         previous_encoder: The encoder of the round before, if there is one.
@@ -47,8 +46,8 @@ def gather_evidence(
         smallest, mean = agreement_of(encoder, previous_encoder, training_set.frames)
     if not rows:  # no boundary is left
         return Evidence(dict.fromkeys([*n_bins, CVS], 0.0), smallest, mean, 0.0)
-    names = [f"cv_{k + 1}" for k in range(encoder.n_cvs)]
-    old, new = encoder.evaluate(training_set.frames), samples[names].to_numpy()
+    old = encoder.evaluate(training_set.frames)
+    new = np.stack([samples[f"cv_{k + 1}"] for k in range(encoder.n_cvs)], axis=1)
     n_bins = n_bins | {CVS: count_cells(old, new, encoder.periods)}
     growth = {name: growth_exponent(*pair, len(old), len(old) + len(new)) for name, pair in n_bins.items()}
     centers = np.array([[row[column] for column in center_columns(encoder.n_cvs)] for row in rows])
@@ -58,21 +57,15 @@ def gather_evidence(
     return Evidence(growth, smallest, mean, len(lost) / len(rows))
 
 
-def read_samples(paths: list[str]) -> pd.DataFrame:
-    """Read the samples of all batches; without batches there are none."""
-    return pd.concat([pd.DataFrame(), *(pd.read_parquet(path) for path in paths)], ignore_index=True)
-
-
 def main(snakemake):
     with log_to(snakemake.log[0]) as log:
         settings = snakemake.params.convergence
         observables = snakemake.params.observables
         maps = {name: axes_of(axes, observables) for name, axes in snakemake.params.coverage.items()}
-        tables = [pd.read_parquet(path) for path in snakemake.input.observables]
+        tables = [read_columns(path, list(observables)) for path in snakemake.input.observables]
         statuses = [status for path in snakemake.input.statuses for status in read_json(path)["windows"]]
         finished = [status for status in statuses if status["outcome"] == "finished"]
-        everything = pd.concat(tables, ignore_index=True)
-        before = pd.concat(tables[:-1], ignore_index=True)
+        before, everything = join_columns(tables[:-1]), join_columns(tables)
         n_bins = {
             name: tuple(int(visited_bins(table, axes).sum()) for table in (before, everything))
             for name, axes in maps.items()
@@ -85,11 +78,14 @@ def main(snakemake):
             judgement = Judgement({}, previous["n_rounds_met"], True, previous["convergence_reason"])
         else:
             encoder_before = snakemake.input.get("previous_encoder")
+            encoder = Encoder.load(snakemake.input.encoder)
+            names = ["window", *(f"cv_{k + 1}" for k in range(encoder.n_cvs))]
+            samples = [read_columns(path, names) for path in snakemake.input.samples]
             evidence = gather_evidence(
                 read_manifest(snakemake.input.manifest),
-                read_samples(snakemake.input.samples),
+                join_columns(samples) if samples else {},
                 TrainingSet.load(snakemake.input.training_set),
-                Encoder.load(snakemake.input.encoder),
+                encoder,
                 Encoder.load(encoder_before) if encoder_before else None,
                 n_bins,
             )

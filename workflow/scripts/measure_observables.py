@@ -3,11 +3,16 @@
 from mesaflow.job import log_to
 
 import mdtraj
-import pandas as pd
+import numpy as np
 
-from mesaflow.files import write_parquet
+from mesaflow.files import join_columns, write_columns
 from mesaflow.imported import FrameReader
 from mesaflow.observables import measure
+
+
+def tabulate(path: str, values: dict[str, np.ndarray], n_frames: int) -> dict[str, np.ndarray]:
+    """Return the values of observables with the trajectory and the number of the frame that each belongs to."""
+    return {"trajectory": np.full(n_frames, path), "frame": np.arange(n_frames, dtype=np.int64)} | values
 
 
 def main(snakemake):
@@ -15,17 +20,11 @@ def main(snakemake):
         structure = mdtraj.load(snakemake.input.topology)
         reader = FrameReader.from_config(structure.topology, snakemake.params.imported)
         observables = snakemake.params.observables
-        tables = [pd.DataFrame(columns=["trajectory", "frame", *observables])]
+        tables = [tabulate("", {name: np.empty(0) for name in observables}, 0)]
         for path in snakemake.input.trajectories:
-            table = measure(structure, reader.load(path), observables)
-            table.insert(0, "trajectory", path)
-            table.insert(1, "frame", range(len(table)))
-            tables.append(table)
-        everything = (
-            pd.concat(tables, ignore_index=True) if len(tables) == 1 else pd.concat(tables[1:], ignore_index=True)
-        )
-        types = dict.fromkeys(observables, float) | {"trajectory": str, "frame": int}
-        write_parquet(snakemake.output.observables, everything.astype(types))
+            frames = reader.load(path)
+            tables.append(tabulate(path, measure(structure, frames, observables), len(frames)))
+        write_columns(snakemake.output.observables, join_columns(tables))
 
 
 if __name__ == "__main__":

@@ -6,9 +6,7 @@ from torch import nn
 
 from .decoder import DECODERS, fully_connected, node_slices
 from .encoder import n_output_nodes
-from .features import Features
-
-_SMALLEST_NORMALS = 1e-16  # nm⁴: below it three atoms of a dihedral lie on one line
+from .features import SMALLEST_NORMALS, Features
 
 
 def featurise(frames: torch.Tensor, features: Features, scale: float) -> torch.Tensor:
@@ -23,7 +21,7 @@ def featurise(frames: torch.Tensor, features: Features, scale: float) -> torch.T
         a, b = torch.linalg.cross(first - second, axis), torch.linalg.cross(fourth - third, axis)
         cosine = (a * b).sum(dim=2)
         sine = (torch.linalg.cross(b, a) * axis).sum(dim=2) / axis.norm(dim=2)
-        pairs = nn.functional.normalize(torch.stack([cosine, sine], dim=2), dim=2, eps=_SMALLEST_NORMALS)
+        pairs = nn.functional.normalize(torch.stack([cosine, sine], dim=2), dim=2, eps=SMALLEST_NORMALS)
         columns.append(pairs.flatten(1))
     if len(features.pairs):
         first, last = (frames[:, torch.as_tensor(atoms, device=frames.device)] for atoms in features.pairs.T)

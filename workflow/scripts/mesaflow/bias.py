@@ -49,7 +49,7 @@ class Bias(ABC):
         if self.molecules is not None:
             positions = self.molecules.gather(positions)
         energy = self._apply(positions)
-        return energy, self._forces.copy(), self.encoder.evaluate(positions[None])[0]
+        return energy, self._forces.copy(), kernel.evaluate_frames(*self._network, positions[None])[0]
 
     def learn(self, cvs: np.ndarray) -> None:  # noqa: B027 (most potentials stay as they are)
         """Take note of the collective variables of a recorded frame; called once for each, and again when a run is resumed."""

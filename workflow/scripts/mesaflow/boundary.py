@@ -185,6 +185,22 @@ def nearest_frames(cvs: np.ndarray, centers: np.ndarray, periods: np.ndarray) ->
     return periodic_tree(cvs, periods).query(wrap(centers, periods))[1]
 
 
+def frames_at_spacing(
+    cvs: np.ndarray, periods: np.ndarray, spacing: float, order: np.ndarray, n_frames: int
+) -> np.ndarray | None:
+    """Choose frames, in the given order, no closer than a spacing to one chosen before; None if there are too many."""
+    tree, points = periodic_tree(cvs, periods), wrap(cvs, periods)
+    covered = np.zeros(len(cvs), dtype=bool)
+    chosen: list[int] = []
+    for frame in order:
+        if not covered[frame]:
+            chosen.append(int(frame))
+            if len(chosen) > n_frames:
+                return None
+            covered[tree.query_ball_point(points[frame], spacing)] = True
+    return np.array(chosen)
+
+
 def wrap(points: np.ndarray, periods: np.ndarray) -> np.ndarray:
     """Bring points into [0, period) along periodic CVs."""
     periodic = np.isfinite(periods)

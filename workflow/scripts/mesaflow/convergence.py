@@ -3,12 +3,15 @@
 from dataclasses import dataclass, field
 from itertools import combinations
 from math import log
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from .agreement import compare_latents, latent_coordinates
 from .encoder import Encoder, cv_scales, minimum_image
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CVS = "cv-space"
 """The name under which the growth in CV space stands beside that of the coverage maps, none of which can be called so."""
@@ -216,7 +219,7 @@ def _of_lost(fraction: float | None, threshold: float, met: bool) -> str:
     return f"{verb} windows are lost ({fraction:.2f} of them, {'at most' if met else 'more than'} {threshold:g})"
 
 
-def tabulate_evidence(rounds: pd.DataFrame, thresholds: dict[str, float]) -> pd.DataFrame:
+def tabulate_evidence(rounds: "pd.DataFrame", thresholds: dict[str, float]) -> "pd.DataFrame":
     """Return the evidence of all rounds that had windows, one row a number.
 
     Args:
@@ -226,6 +229,8 @@ def tabulate_evidence(rounds: pd.DataFrame, thresholds: dict[str, float]) -> pd.
     Returns:
         Columns quantity, series (the map, where there is one for each), round, value, and threshold where there is one.
     """
+    import pandas as pd
+
     limits = {
         GROWTH: thresholds["convergence_growth"],
         AGREEMENT: thresholds["convergence_correlation"],

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from . import kernel
+from .alignment import center, split, superpose
 from .errors import InputError
 from .features import Features
 from .files import read_arrays, write_arrays
-from .packing import Network, pack
+from .packing import CIRCULAR, LINEAR, SILU_ACTIVATION, TANH, TANH_ACTIVATION, Network, pack
 
-CV_KINDS = {"linear": kernel.LINEAR, "tanh": kernel.TANH, "circular": kernel.CIRCULAR}
-ACTIVATIONS = {"tanh": kernel.TANH_ACTIVATION, "silu": kernel.SILU_ACTIVATION}
+CV_KINDS = {"linear": LINEAR, "tanh": TANH, "circular": CIRCULAR}
+ACTIVATIONS = {"tanh": TANH_ACTIVATION, "silu": SILU_ACTIVATION}
 
 
 def n_output_nodes(cv_kinds: tuple[str, ...]) -> int:
@@ -84,7 +84,7 @@ class Encoder:
         )
 
     def evaluate(self, frames: np.ndarray) -> np.ndarray:
-        """Evaluate the collective variables.
+        """Evaluate the collective variables of many frames; a simulation takes those of one from ``kernel``.
 
         Args:
             frames: The coordinates [nm] of the encoder's atoms with ``shape=(n_frames, n_atoms, 3)``.
@@ -92,7 +92,21 @@ class Encoder:
         Returns:
             The collective variables with ``shape=(n_frames, n_cvs)``.
         """
-        return kernel.evaluate_frames(*self.kernel_arguments, np.ascontiguousarray(frames, dtype=float))
+        return np.concatenate([self._evaluate(np.asarray(part, dtype=float)) for part in split(frames)])
+
+    def _evaluate(self, frames: np.ndarray) -> np.ndarray:
+        placed = superpose(frames, self.references[0]) if self.superposes else center(frames)
+        nodes = self.features.evaluate(placed, self.scale)
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            nodes = (_activate(nodes, self.activation) if layer else nodes) @ weight.T + bias
+        columns, node = [], 0
+        for kind in self.cv_kinds:
+            if kind == "circular":
+                columns.append(np.arctan2(nodes[:, node + 1], nodes[:, node]))
+            else:
+                columns.append(np.tanh(nodes[:, node]) if kind == "tanh" else nodes[:, node])
+            node += 2 if kind == "circular" else 1
+        return np.stack(columns, axis=1)
 
     def displacement(self, cvs: np.ndarray, center: np.ndarray) -> np.ndarray:
         """Return ``cvs - center`` by the minimum image where a CV is circular, broadcast over leading axes."""
@@ -143,6 +157,13 @@ class Encoder:
             )
         except KeyError as error:
             raise InputError(f"{path} is not an encoder: it has no {error}; remove it and run again.") from error
+
+
+def _activate(nodes: np.ndarray, activation: str) -> np.ndarray:
+    if activation == "tanh":
+        return np.tanh(nodes)
+    with np.errstate(over="ignore"):  # exp −z is infinite, and its inverse zero, as they should be
+        return nodes / (1 + np.exp(-nodes))
 
 
 def minimum_image(differences: np.ndarray, periods: np.ndarray) -> np.ndarray:

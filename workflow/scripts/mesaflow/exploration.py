@@ -10,6 +10,7 @@ import openmm
 
 from .bias import Bias, HarmonicRestraint
 from .encoder import Encoder
+from .files import join_columns
 from .interruption import never
 from .manifest import center_columns
 from .opes import OpesBias, OpesSettings
@@ -109,9 +110,7 @@ def run_batch(
     no_samples = _tabulate(0, {"cvs": np.empty((0, encoder.n_cvs)), "bias": np.empty(0)}, dynamics, schedule)
     return Batch(
         positions=np.concatenate([np.empty((0, n_atoms, 3), np.float32), *(positions for positions, _ in parts)]),
-        samples={
-            name: np.concatenate([none, *(table[name] for _, table in parts)]) for name, none in no_samples.items()
-        },
+        samples=join_columns([no_samples, *(table for _, table in parts)]),
         statuses=statuses,
         restarts=restarts,
     )

@@ -7,6 +7,9 @@ import numpy as np
 KINDS = ("positions", "dihedrals", "distances")
 """The kinds of input, in the order in which they enter the network."""
 
+SMALLEST_NORMALS = 1e-16
+"""Below this [nm⁴] three atoms of a dihedral lie on one line."""
+
 
 def no_atoms(width: int) -> np.ndarray:
     """Return the indices of no groups of ``width`` atoms, ``shape=(0, width)``."""
@@ -34,3 +37,29 @@ class Features:
     def n_inputs(self, n_atoms: int) -> int:
         """Count the input nodes of a network that sees ``n_atoms`` atoms."""
         return 3 * n_atoms * self.positions + 2 * len(self.dihedrals) + len(self.pairs)
+
+    def evaluate(self, frames: np.ndarray, scale: float) -> np.ndarray:
+        """Turn frames into inputs.
+
+        Args:
+            frames: Centred and, where that is asked for, superposed frames [nm] with ``shape=(n_frames, n_atoms, 3)``.
+            scale: The length [nm] by which coordinates are divided.
+
+        Returns:
+            The inputs with ``shape=(n_frames, n_inputs)``.
+        """
+        columns = [frames.reshape(len(frames), 3 * frames.shape[1]) / scale] if self.positions else []
+        if len(self.dihedrals):
+            first, second, third, fourth = (frames[:, atoms] for atoms in self.dihedrals.T)
+            axis = second - third
+            a, b = np.cross(first - second, axis), np.cross(fourth - third, axis)
+            cosine = (a * b).sum(axis=2)
+            sine = (np.cross(b, a) * axis).sum(axis=2) / np.linalg.norm(axis, axis=2)
+            pairs = np.stack([cosine, sine], axis=2)
+            lengths = np.linalg.norm(pairs, axis=2, keepdims=True)
+            pairs /= np.maximum(lengths, SMALLEST_NORMALS)
+            columns.append(pairs.reshape(len(frames), 2 * len(self.dihedrals)))
+        if len(self.pairs):
+            first, last = (frames[:, atoms] for atoms in self.pairs.T)
+            columns.append(np.linalg.norm(first - last, axis=2) / self.distance_scale)
+        return np.concatenate(columns, axis=1)

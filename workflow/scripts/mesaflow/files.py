@@ -93,14 +93,19 @@ def write_parquet(path: Path, table: "pd.DataFrame") -> None:
 
 
 def write_columns(path: Path, columns: dict[str, np.ndarray]) -> None:
-    """Write named numbers with ``shape=(n_rows,)`` as Parquet, from their memory.
+    """Write named numbers or texts with ``shape=(n_rows,)`` as Parquet, from their memory.
 
-    PyArrow's own way from an array imports pandas, which takes longer than all else that a batch of windows imports.
+    PyArrow's own way from an array imports pandas, which takes longer than all else that most jobs import.
     """
     import pyarrow
     from pyarrow import parquet
 
     def as_arrow(values: np.ndarray) -> pyarrow.Array:
+        if values.dtype.kind == "U":
+            texts = [text.encode() for text in values.tolist()]
+            ends = np.cumsum([0, *map(len, texts)], dtype=np.int64)
+            memory = pyarrow.py_buffer(b"".join(texts))
+            return pyarrow.LargeStringArray.from_buffers(len(values), pyarrow.py_buffer(ends), memory)
         memory = pyarrow.py_buffer(np.ascontiguousarray(values))
         return pyarrow.Array.from_buffers(pyarrow.from_numpy_dtype(values.dtype), len(values), [None, memory])
 
@@ -115,6 +120,11 @@ def read_columns(path: Path, names: list[str]) -> dict[str, np.ndarray]:
     with parquet.ParquetFile(path) as file:
         table = file.read(columns=names)
     return {name: np.from_dlpack(table[name].combine_chunks()) for name in names}
+
+
+def join_columns(tables: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Put tables with the same columns one after another."""
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
 
 
 def copy_file(source: Path, path: Path) -> None:

@@ -10,13 +10,7 @@ import math
 import numpy as np
 from numba import njit
 
-from .packing import Network
-
-LINEAR, TANH, CIRCULAR = 0, 1, 2
-"""Codes of the kinds of collective variable."""
-
-TANH_ACTIVATION, SILU_ACTIVATION = 0, 1
-"""Codes of the activations of hidden layers."""
+from .packing import CIRCULAR, TANH, TANH_ACTIVATION, Network
 
 _SMALLEST_RADIUS_SQUARED = 1e-12
 """Below this squared length the angle of a circular CV's node pair has no direction, and its gradient is capped."""

@@ -5,7 +5,6 @@ from typing import Any
 
 import mdtraj
 import numpy as np
-import pandas as pd
 import scipy
 
 from .alignment import check_reference
@@ -29,7 +28,7 @@ Measure = Callable[[mdtraj.Trajectory], np.ndarray]
 """Gives the values [rad, nm or 1] of an observable with ``shape=(n_frames,)``."""
 
 
-def measure(structure: mdtraj.Trajectory, positions: np.ndarray, observables: dict[str, dict]) -> pd.DataFrame:
+def measure(structure: mdtraj.Trajectory, positions: np.ndarray, observables: dict[str, dict]) -> dict[str, np.ndarray]:
     """Measure observables.
 
     Args:
@@ -38,16 +37,18 @@ def measure(structure: mdtraj.Trajectory, positions: np.ndarray, observables: di
         observables: The ``observables`` section of a configuration.
 
     Returns:
-        One column an observable: dihedrals [rad] from −π to π, angles [rad] from 0 to π, lengths [nm], fractions of
-        native contacts.
+        For each observable its values with ``shape=(n_frames,)``: dihedrals [rad] from −π to π, angles [rad] from 0 to π,
+        lengths [nm], fractions of native contacts.
 
     Raises:
         InputError: If an observable does not fit the molecule, or a reference file cannot be used.
     """
     measures = {name: find_measure(name, observable, structure) for name, observable in observables.items()}
     frames = mdtraj.Trajectory(positions, structure.topology)
-    columns = {name: values(frames) if len(frames) else np.empty(0) for name, values in measures.items()}
-    return pd.DataFrame(columns, index=range(len(frames)), dtype=float)
+    return {
+        name: np.asarray(values(frames), dtype=float) if len(frames) else np.empty(0)
+        for name, values in measures.items()
+    }
 
 
 def find_measure(name: str, observable: dict[str, Any], structure: mdtraj.Trajectory) -> Measure:

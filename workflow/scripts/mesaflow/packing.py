@@ -4,6 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+LINEAR, TANH, CIRCULAR = 0, 1, 2
+"""Codes of the kinds of collective variable."""
+
+TANH_ACTIVATION, SILU_ACTIVATION = 0, 1
+"""Codes of the activations of hidden layers."""
+
 
 class Network(NamedTuple):
     """What compiled code reads of an encoder.

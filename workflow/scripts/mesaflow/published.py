@@ -2,13 +2,16 @@
 
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from .errors import InputError
 from .kinds import DEGREES, kind_of
 from .states import check_ranges
+
+if TYPE_CHECKING:  # the Snakefile should not wait for it
+    import pandas as pd
 
 NEAR_DEG = 15.0
 """Distance [deg] within which an extremum of a profile is taken for a published one: a bin and a half of the default width, and
@@ -64,7 +67,7 @@ def cores_of(config: dict) -> dict[str, dict[str, list[float]]]:
     return {state: ranges for state, ranges in cores.items() if state != config["free_energy"]["reference_state"]}
 
 
-def read_published(path: Path | None, free_energies: dict[str, float], observables: list[str]) -> pd.DataFrame:
+def read_published(path: Path | None, free_energies: dict[str, float], observables: list[str]) -> "pd.DataFrame":
     """Return published values, those of states first, then those along profiles.
 
     Args:
@@ -79,6 +82,8 @@ def read_published(path: Path | None, free_energies: dict[str, float], observabl
     Raises:
         InputError: If a value is no number.
     """
+    import pandas as pd
+
     rows = [(state, "", math.nan, value, "") for state, value in free_energies.items()]
     table = pd.DataFrame(rows, columns=_COLUMNS)
     if not path or not observables:
@@ -98,7 +103,7 @@ def read_published(path: Path | None, free_energies: dict[str, float], observabl
     return pd.concat([table, points], ignore_index=True) if len(table) else points
 
 
-def free_energy_near(profile: pd.DataFrame, value_deg: float) -> tuple[float, float]:
+def free_energy_near(profile: "pd.DataFrame", value_deg: float) -> tuple[float, float]:
     """Return the free energy of a profile's extremum next to a published one.
 
     It is the vertex of the parabola through the bin of the extremum and the bins to either side, above the vertex at the lowest

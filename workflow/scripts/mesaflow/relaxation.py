@@ -10,7 +10,7 @@ import openmm
 from openmm import unit
 
 from .bias import HarmonicRestraint, add_restraint
-from .boundary import periodic_tree, wrap
+from .boundary import frames_at_spacing, periodic_tree, wrap
 from .encoder import Encoder
 from .errors import InputError
 
@@ -50,22 +50,6 @@ def spread_frames(
         else:
             spacing, chosen = middle, finer
     return chosen, spacing
-
-
-def frames_at_spacing(
-    cvs: np.ndarray, periods: np.ndarray, spacing: float, order: np.ndarray, n_frames: int
-) -> np.ndarray | None:
-    """Choose frames, in the given order, no closer than a spacing to one chosen before; None if there are too many."""
-    tree, points = periodic_tree(cvs, periods), wrap(cvs, periods)
-    covered = np.zeros(len(cvs), dtype=bool)
-    chosen: list[int] = []
-    for frame in order:
-        if not covered[frame]:
-            chosen.append(int(frame))
-            if len(chosen) > n_frames:
-                return None
-            covered[tree.query_ball_point(points[frame], spacing)] = True
-    return np.array(chosen)
 
 
 class Relaxation:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse.csgraph import minimum_spanning_tree
 
-from .boundary import Boundary, nearest_frames, wrap
+from .boundary import Boundary, frames_at_spacing, nearest_frames, wrap
 from .encoder import cv_scales, minimum_image
 from .errors import InputError
-from .relaxation import frames_at_spacing
 
 _SPACING_RESOLUTION = 0.01  # relative, at which the search for the smallest spacing stops
 _DISTINCT = 4.0  # median distances to the nearest place of lower energy, from which a place is a minimum; on slopes it is 1 to 2

@@ -14,7 +14,7 @@ import pytest
 
 from mesaflow import files
 from mesaflow.errors import StorageError
-from mesaflow.files import copy_file, write_arrays, write_columns, write_csv, write_json, write_parquet, write_rows
+from mesaflow.files import copy_file, write_arrays, write_columns, write_csv, write_json, write_rows
 from mesaflow.restart import Restart
 from mesaflow.trajectories import load_topology, load_trajectory, save_trajectory
 
@@ -26,8 +26,7 @@ WRITERS = {
     "json": lambda path: write_json(path, LARGE.tolist()),
     "csv": lambda path: write_csv(path, pd.DataFrame({"x": LARGE.ravel()})),
     "rows": lambda path: write_rows(path, LARGE.reshape(-1, 3).tolist()),
-    "columns": lambda path: write_columns(path, {"x": LARGE.ravel()}),
-    "parquet": lambda path: write_parquet(path, pd.DataFrame({"x": LARGE.ravel()})),
+    "parquet": lambda path: write_columns(path, {"x": LARGE.ravel()}),
 }
 
 

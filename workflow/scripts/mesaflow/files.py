@@ -87,11 +87,6 @@ def write_rows(path: Path, rows: Iterable[Sequence], delimiter: str = ",") -> No
     write_atomically(path, write)
 
 
-def write_parquet(path: Path, table: "pd.DataFrame") -> None:
-    """Write a table as Parquet."""
-    write_atomically(path, table.to_parquet)
-
-
 def write_columns(path: Path, columns: dict[str, np.ndarray]) -> None:
     """Write named numbers or texts with ``shape=(n_rows,)`` as Parquet, from their memory.
 

@@ -236,6 +236,37 @@ def test_platforms_are_timed(argon, tetrahedron, monkeypatch):
     assert all(0.05 < timing < 1e5 for timing in timings.values())
 
 
+class CompilingContext:
+    """A context by a clock of its own: a step takes 1 ms, and what it is first asked for 10 s more, to be compiled."""
+
+    def __init__(self):
+        self.now, self.compiled = 0.0, set()
+
+    def _do(self, what: str, seconds: float) -> None:
+        self.now += seconds + (0.0 if what in self.compiled else 10.0)
+        self.compiled.add(what)
+
+    def step(self, n_steps: int) -> None:
+        self._do("step", n_steps * 1e-3)
+
+    def getState(self, energy: bool) -> None:
+        self._do("energy", 0.0)
+
+    def getIntegrator(self) -> "CompilingContext":
+        return self
+
+    def getSystem(self) -> openmm.System:
+        system = openmm.System()
+        system.addParticle(1.0)
+        return system
+
+
+def test_compilation_is_no_part_of_the_time_of_a_step(monkeypatch):
+    context = CompilingContext()
+    monkeypatch.setattr(simulation.time, "perf_counter", lambda: context.now)
+    assert simulation._time_steps(context) == pytest.approx(1000)
+
+
 def test_fingerprint_covers_all_that_determines_a_simulation(argon, tetrahedron, argon_encoder):
     heavier = copy.deepcopy(argon)
     heavier.setParticleMass(0, 40.0)

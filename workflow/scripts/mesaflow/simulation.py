@@ -231,6 +231,7 @@ def _time_steps(context: openmm.Context) -> float:
     n_particles = context.getSystem().getNumParticles()
     n_steps = max(1, min(_FIRST_TIMING_STEPS, _TIMED_PARTICLE_STEPS // n_particles))
     integrator.step(n_steps)
+    context.getState(energy=True)  # GPUs compile what steps and energies need when they are first asked for it
     while True:
         start = time.perf_counter()
         integrator.step(n_steps)

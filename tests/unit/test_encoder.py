@@ -33,6 +33,14 @@ def test_saving_keeps_every_bit(random_encoder, tmp_path, superposes):
     assert loaded.evaluate(frames).tobytes() == encoder.evaluate(frames).tobytes()
 
 
+@pytest.mark.parametrize("superposes", [True, False])
+def test_frames_that_are_not_finite_are_named(random_encoder, superposes):
+    frames = np.random.default_rng(1).normal(size=(1500, 5, 3))
+    frames[1200, 3, 1], frames[1300, 0, 0] = np.nan, np.inf
+    with pytest.raises(InputError, match="2 of 1500 frames .* frame 1200; leave them out"):
+        random_encoder(superposes=superposes).evaluate(frames)
+
+
 def test_the_same_encoder_is_saved_in_the_same_bytes(random_encoder, tmp_path):
     for name in ("first", "second"):
         random_encoder(seed=5).save(tmp_path / name)

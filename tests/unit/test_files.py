@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from mesaflow.files import (
+    Repeated,
     join_columns,
     read_arrays,
     read_columns,
@@ -108,10 +109,33 @@ def test_columns_come_back_here_and_in_pandas(tmp_path, n_rows):
             np.testing.assert_array_equal(loaded, values)
 
 
-@pytest.mark.parametrize("texts", [[], ["a", "", "ψ.dcd", "a"]], ids=len)
-def test_columns_of_texts_come_back_in_pandas(tmp_path, texts):
-    write_columns(tmp_path / "file.parquet", {"trajectory": np.array(texts, dtype=str), "x": np.zeros(len(texts))})
+@pytest.mark.parametrize(
+    ("repeated", "texts"),
+    [(Repeated([], []), []), (Repeated(["a", "", "ψ.dcd", "a"], [2, 1, 0, 1]), ["a", "a", "", "a"])],
+    ids=["no rows", "some rows"],
+)
+def test_texts_that_repeat_come_back_in_pandas(tmp_path, repeated, texts):
+    write_columns(tmp_path / "file.parquet", {"trajectory": repeated, "x": np.zeros(len(texts))})
     assert pd.read_parquet(tmp_path / "file.parquet")["trajectory"].tolist() == texts
+
+
+def test_numbers_of_other_machines_are_written_as_numbers(tmp_path):
+    write_columns(tmp_path / "file.parquet", {"x": np.arange(3, dtype=">f8")})
+    assert read_columns(tmp_path / "file.parquet", ["x"])["x"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("values", [np.array([True]), np.array(["a"]), np.zeros((3, 2)), np.array([None])], ids=str)
+def test_columns_of_anything_else_are_refused(tmp_path, values):
+    with pytest.raises(TypeError, match="a column of numbers"):
+        write_columns(tmp_path / "file.parquet", {"x": values})
+    assert names(tmp_path) == []
+
+
+def test_missing_numbers_are_not_a_number(tmp_path):
+    pd.DataFrame({"x": [1.5, np.nan], "n": [1, 2]}).to_parquet(tmp_path / "file.parquet")
+    read = read_columns(tmp_path / "file.parquet", ["n", "x"])
+    np.testing.assert_array_equal(read["x"], [1.5, np.nan])
+    assert read["n"].tolist() == [1, 2]
 
 
 def test_tables_are_joined_column_by_column():

@@ -11,8 +11,8 @@ SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 COMMON = SCRIPTS.parent / "rules" / "common.smk"
 COLUMNS = """
 import numpy as np
-from mesaflow.files import read_columns, write_columns
-write_columns({path!r}, dict(x=np.arange(3.0)))
+from mesaflow.files import Repeated, read_columns, write_columns
+write_columns({path!r}, dict(x=np.arange(3.0), name=Repeated(["a", "b"], [1, 2])))
 read_columns({path!r}, ["x"])
 """
 

@@ -227,6 +227,20 @@ def test_nearly_degenerate_superposition_is_a_rotation_and_a_maximiser(seed, sec
     check_rotation(u * s @ v.T, s.sum(), 1.5)
 
 
+@pytest.mark.parametrize("gap", [1e-3, 2e-4, 1.1e-4])
+def test_rotations_of_stretched_chains_have_all_digits_that_rounding_leaves(gap):
+    """The closed form alone has errors of 1e-12 to 1e-10 there, and so it has when only made orthonormal."""
+    rng = np.random.default_rng(0)
+    errors = []
+    for seed in range(100):
+        second = rng.uniform(0.5, 1.0) * gap
+        s = np.array([1.0, second, gap - second])
+        u, v = random_rotations(seed)
+        rotation = np.array(kernel.find_rotation(tuple(map(tuple, (u * s @ v.T).tolist())), 1.5 * s.sum()))
+        errors.append(np.abs(rotation - u @ v.T).max())
+    assert max(errors) < 1e-15 / gap
+
+
 def test_no_correlation_with_the_reference_still_gives_a_rotation():
     check_rotation(np.zeros((3, 3)), 0.0, 1.0)
 

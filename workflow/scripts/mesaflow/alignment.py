@@ -56,9 +56,9 @@ def superpose_in_parts(frames: np.ndarray, reference: np.ndarray, align: np.ndar
     return np.concatenate([superpose(part, reference, align).astype(np.float32) for part in split(frames)])
 
 
-def split(frames: np.ndarray) -> list[np.ndarray]:
+def split(frames: np.ndarray, at_once: int = _AT_ONCE) -> list[np.ndarray]:
     """Split frames into parts that intermediate results can be held of; at least one, be it empty."""
-    return [frames[start : start + _AT_ONCE] for start in range(0, max(len(frames), 1), _AT_ONCE)]
+    return [frames[start : start + at_once] for start in range(0, max(len(frames), 1), at_once)]
 
 
 def check_reference(reference: np.ndarray, name: str) -> None:

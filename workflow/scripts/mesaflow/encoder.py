@@ -15,6 +15,9 @@ from .packing import CIRCULAR, LINEAR, SILU_ACTIVATION, TANH, TANH_ACTIVATION, N
 CV_KINDS = {"linear": LINEAR, "tanh": TANH, "circular": CIRCULAR}
 ACTIVATIONS = {"tanh": TANH_ACTIVATION, "silu": SILU_ACTIVATION}
 
+_AT_ONCE = 1024
+"""Frames that are evaluated together: their inputs, of which there may be thousands, are in double precision."""
+
 
 def n_output_nodes(cv_kinds: tuple[str, ...]) -> int:
     """Count the nodes of a CV layer: a circular CV is the angle of a pair of nodes."""
@@ -91,8 +94,18 @@ class Encoder:
 
         Returns:
             The collective variables with ``shape=(n_frames, n_cvs)``.
+
+        Raises:
+            InputError: If a coordinate is not finite.
         """
-        return np.concatenate([self._evaluate(np.asarray(part, dtype=float)) for part in split(frames)])
+        parts = split(np.asarray(frames), _AT_ONCE)
+        finite = np.concatenate([np.isfinite(part).all(axis=(1, 2)) for part in parts])
+        if not finite.all():
+            raise InputError(
+                f"{np.sum(~finite)} of {len(finite)} frames hold coordinates that are not finite, the first of them frame "
+                f"{int(np.argmin(finite))}; leave them out."
+            )
+        return np.concatenate([self._evaluate(part.astype(float)) for part in parts])
 
     def _evaluate(self, frames: np.ndarray) -> np.ndarray:
         placed = superpose(frames, self.references[0]) if self.superposes else center(frames)

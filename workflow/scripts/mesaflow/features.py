@@ -49,17 +49,31 @@ class Features:
             The inputs with ``shape=(n_frames, n_inputs)``.
         """
         columns = [frames.reshape(len(frames), 3 * frames.shape[1]) / scale] if self.positions else []
+        if len(self.dihedrals) or len(self.pairs):
+            components = np.ascontiguousarray(frames.transpose(2, 1, 0))
         if len(self.dihedrals):
-            first, second, third, fourth = (frames[:, atoms] for atoms in self.dihedrals.T)
+            first, second, third, fourth = (components[:, atoms] for atoms in self.dihedrals.T)
             axis = second - third
-            a, b = np.cross(first - second, axis), np.cross(fourth - third, axis)
-            cosine = (a * b).sum(axis=2)
-            sine = (np.cross(b, a) * axis).sum(axis=2) / np.linalg.norm(axis, axis=2)
-            pairs = np.stack([cosine, sine], axis=2)
-            lengths = np.linalg.norm(pairs, axis=2, keepdims=True)
-            pairs /= np.maximum(lengths, SMALLEST_NORMALS)
-            columns.append(pairs.reshape(len(frames), 2 * len(self.dihedrals)))
+            a, b = _cross(first - second, axis), _cross(fourth - third, axis)
+            pairs = np.stack([_dot(a, b), _dot(_cross(b, a), axis) / np.sqrt(_dot(axis, axis))], axis=1)
+            pairs /= np.maximum(np.hypot(pairs[:, :1], pairs[:, 1:]), SMALLEST_NORMALS)
+            columns.append(pairs.reshape(2 * len(self.dihedrals), len(frames)).T)
         if len(self.pairs):
-            first, last = (frames[:, atoms] for atoms in self.pairs.T)
-            columns.append(np.linalg.norm(first - last, axis=2) / self.distance_scale)
+            first, last = self.pairs.T
+            squares = np.zeros((len(self.pairs), len(frames)))
+            for component in components:
+                difference = component[first]
+                difference -= component[last]
+                squares += np.square(difference, out=difference)
+            columns.append(np.sqrt(squares, out=squares).T / self.distance_scale)
         return np.concatenate(columns, axis=1)
+
+
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the cross products of vectors, their components along the first axis."""
+    return np.stack([a[i - 2] * b[i - 1] - a[i - 1] * b[i - 2] for i in range(3)])
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the scalar products of vectors, their components along the first axis."""
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -87,21 +87,42 @@ def write_rows(path: Path, rows: Iterable[Sequence], delimiter: str = ",") -> No
     write_atomically(path, write)
 
 
-def write_columns(path: Path, columns: dict[str, np.ndarray]) -> None:
-    """Write named numbers or texts with ``shape=(n_rows,)`` as Parquet, from their memory.
+class Repeated(NamedTuple):
+    """A column of a table in which each of a few texts stands in many rows that follow one another.
+
+    Attributes:
+        texts: The texts.
+        n_rows: How often each of them stands.
+    """
+
+    texts: Sequence[str]
+    n_rows: Sequence[int]
+
+
+def write_columns(path: Path, columns: dict[str, np.ndarray | Repeated]) -> None:
+    """Write named columns of numbers with ``shape=(n_rows,)``, or of texts that repeat, as Parquet, from their memory.
 
     PyArrow's own way from an array imports pandas, which takes longer than all else that most jobs import.
+
+    Raises:
+        TypeError: If an array is neither of integers nor of real numbers, or has another shape.
     """
     import pyarrow
     from pyarrow import parquet
 
-    def as_arrow(values: np.ndarray) -> pyarrow.Array:
-        if values.dtype.kind == "U":
-            texts = [text.encode() for text in values.tolist()]
+    def as_arrow(values: np.ndarray | Repeated) -> pyarrow.Array:
+        if isinstance(values, Repeated):
+            texts = [text.encode() for text in values.texts]
             ends = np.cumsum([0, *map(len, texts)], dtype=np.int64)
             memory = pyarrow.py_buffer(b"".join(texts))
-            return pyarrow.LargeStringArray.from_buffers(len(values), pyarrow.py_buffer(ends), memory)
-        memory = pyarrow.py_buffer(np.ascontiguousarray(values))
+            distinct = pyarrow.LargeStringArray.from_buffers(len(texts), pyarrow.py_buffer(ends), memory)
+            return distinct.take(as_arrow(np.repeat(np.arange(len(texts)), values.n_rows)))
+        if values.ndim != 1 or values.dtype.kind not in "iuf":
+            raise TypeError(
+                f"a column of numbers is to be written, not an array of {values.dtype} and shape {values.shape}"
+            )
+        values = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
+        memory = pyarrow.py_buffer(values)
         return pyarrow.Array.from_buffers(pyarrow.from_numpy_dtype(values.dtype), len(values), [None, memory])
 
     table = pyarrow.table([as_arrow(values) for values in columns.values()], names=list(columns))
@@ -109,12 +130,16 @@ def write_columns(path: Path, columns: dict[str, np.ndarray]) -> None:
 
 
 def read_columns(path: Path, names: list[str]) -> dict[str, np.ndarray]:
-    """Read columns of numbers, none of which is missing, of a Parquet file without pandas, as ``write_columns`` writes."""
+    """Read columns of numbers of a Parquet file, without pandas, into arrays that cannot be written to.
+
+    Real numbers that are missing, as which pandas writes what is not a number, are not a number.
+    """
     from pyarrow import parquet
 
     with parquet.ParquetFile(path) as file:
         table = file.read(columns=names)
-    return {name: np.from_dlpack(table[name].combine_chunks()) for name in names}
+    columns = {name: table[name].fill_null(np.nan) if table[name].null_count else table[name] for name in names}
+    return {name: np.from_dlpack(column.combine_chunks()) for name, column in columns.items()}
 
 
 def join_columns(tables: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

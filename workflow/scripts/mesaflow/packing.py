@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 LINEAR, TANH, CIRCULAR = 0, 1, 2
-"""Codes of the kinds of collective variable."""
+"""Codes of the kinds of collective variable; ``kernel`` has all codes compiled in, and changes with them (see there)."""
 
 TANH_ACTIVATION, SILU_ACTIVATION = 0, 1
 """Codes of the activations of hidden layers."""

@@ -9,7 +9,19 @@ from pathlib import Path
 
 from . import __version__
 
-PACKAGES = ("snakemake", "openmm", "torch", "numba", "numpy", "scipy", "mdtraj", "pymbar", "pandas", "matplotlib")
+PACKAGES = (
+    "snakemake",
+    "openmm",
+    "torch",
+    "numba",
+    "numpy",
+    "scipy",
+    "mdtraj",
+    "pymbar",
+    "pandas",
+    "pyarrow",
+    "matplotlib",
+)
 
 
 def hash_file(path: Path) -> str:

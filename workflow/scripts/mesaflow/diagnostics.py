@@ -234,12 +234,12 @@ def judge(diagnostics: dict) -> tuple[str, list[str]]:
         reasons.append(
             f"{diagnostics['n_failed_windows']} windows failed; see their status.json and lower the force constants."
         )
-    energy = diagnostics["lowest_energy_left_out_RT"]
-    if energy is not None and energy < diagnostics["negligible_energy_RT"]:
+    if _left_out_matters(diagnostics):
         reasons.append(
-            f"{len(diagnostics['windows_left_out'])} windows do not overlap with those around the start structure, so that "
-            f"their free energies are unknown and left out, though one starts only {energy:.1f} RT above the lowest relaxed "
-            "energy; add windows (production.n_windows) or lower production.spacing_in_widths."
+            f"{len(diagnostics['windows_left_out'])} of {diagnostics['n_windows']} windows do not overlap with those around the "
+            "start structure, so that their free energies are unknown and left out; the lowest starts "
+            f"{diagnostics['lowest_energy_left_out_RT']:.1f} RT above the lowest relaxed energy; add windows "
+            "(production.n_windows) or lower production.spacing_in_widths."
         )
     if diagnostics["bimodal_windows"]:
         reasons.append(
@@ -326,12 +326,24 @@ def _judge_states(states: dict[str, dict]) -> list[str]:
 def note_left_out(diagnostics: dict) -> list[str]:
     """Say what was left out without harm."""
     energy = diagnostics["lowest_energy_left_out_RT"]
-    if energy is None or energy < diagnostics["negligible_energy_RT"]:
+    if energy is None or _left_out_matters(diagnostics):
         return []
     return [
         f"{len(diagnostics['windows_left_out'])} windows lie behind barriers that no window crosses, and are left out; the "
-        f"lowest of their start frames is {energy:.1f} RT above the lowest relaxed energy, a negligible population."
+        f"lowest of their start frames is {energy:.1f} RT above the lowest relaxed energy, by which few molecules are there."
     ]
+
+
+def _left_out_matters(diagnostics: dict) -> bool:
+    """Tell whether windows that were left out may hold some of the population.
+
+    Relaxed energies leave out entropy, so that they excuse some windows, but not most of them.
+    """
+    energy = diagnostics["lowest_energy_left_out_RT"]
+    if energy is None:
+        return False
+    most = 2 * len(diagnostics["windows_left_out"]) > diagnostics["n_windows"]
+    return most or energy < diagnostics["negligible_energy_RT"]
 
 
 def _enumerate(items: list) -> str:

@@ -105,7 +105,7 @@ class Encoder:
                 f"{np.sum(~finite)} of {len(finite)} frames hold coordinates that are not finite, the first of them frame "
                 f"{int(np.argmin(finite))}; leave them out."
             )
-        return np.concatenate([self._evaluate(part.astype(float)) for part in parts])
+        return np.concatenate([self._evaluate(np.asarray(part, dtype=float)) for part in parts])
 
     def _evaluate(self, frames: np.ndarray) -> np.ndarray:
         placed = superpose(frames, self.references[0]) if self.superposes else center(frames)
